@@ -1,0 +1,1 @@
+"""What results mean: records of trials, leaderboards, intervals, figures."""

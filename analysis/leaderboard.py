@@ -1,0 +1,58 @@
+"""Trials in order of merit: fully trained ones first, each group by validation RMSE."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from analysis.trial_record import TrialRecord
+
+_ORDER = {"complete": 0, "pruned": 1, "failed": 2}
+
+
+def ranked(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Best first. A pruned trial never stands above a complete one: it was not trained to the end.
+
+    Ties are broken by id, so that the order is always the same.
+    """
+
+    def merit(record: TrialRecord) -> tuple[int, float, str]:
+        value = math.inf if record.val_rmse is None else record.val_rmse
+        return _ORDER[record.status], value, record.id
+
+    return sorted(records, key=merit)
+
+
+def best_trial(records: Iterable[TrialRecord]) -> TrialRecord:
+    """The best complete trial; ValueError if none is complete."""
+    order = ranked(records)
+    if not order or order[0].status != "complete":
+        raise ValueError("no trial of this study is complete yet")
+    return order[0]
+
+
+def published_trial(records: Iterable[TrialRecord]) -> TrialRecord | None:
+    """The best complete trial with a published config, or None."""
+    published = [r for r in ranked(records) if r.published and r.status == "complete"]
+    return published[0] if published else None
+
+
+def leaderboard_rows(study: str, records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
+    """The leaderboard as plain values, best first; failed trials have rank None."""
+    return [
+        {
+            "rank": None if record.status == "failed" else rank,
+            "study": study,
+            "id": record.id,
+            "architecture": record.architecture,
+            "status": record.status,
+            "published": record.published,
+            "val_rmse": record.val_rmse,
+            "best_epoch": record.best_epoch,
+            "epochs": record.epochs,
+            "tree_residual": record.tree_residual,
+            "device_seconds": record.device_seconds,
+            "reason": record.reason,
+            "config": record.config,
+        }
+        for rank, record in enumerate(ranked(records), start=1)
+    ]

@@ -1,0 +1,181 @@
+"""The export folder: a config, its weights, its metrics and where all that comes from."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from analysis.intervals import rmse_interval
+from analysis.leaderboard import best_trial, published_trial
+from analysis.noise_floor import noise_floor
+from analysis.trial_record import TrialRecord
+from galaxytune.model_card import model_card
+from galaxytune.search import check_data_unchanged
+from galaxytune.study_folder import StudyFolder
+from galaxytune.study_plan import package_versions
+from search_spaces import config_from_values
+from search_spaces.declaration.frozen_config import read_yaml, to_yaml
+from search_spaces.declaration.training_protocol import TrainingProtocol
+from trainables.architectures import build_network
+from trainables.checkpoint import BEST, load_weights, save_weights, write_atomically
+from trainables.galaxies.galaxy_file import Galaxies, open_galaxies
+from trainables.metrics import evaluate, rmse
+from trainables.network import GalaxyNetwork
+from trainables.training import predict
+
+CONFIG, MODEL, METRICS = "config.yaml", "model.safetensors", "metrics.json"
+PROVENANCE, CARD = "provenance.json", "README.md"
+_TEST_METRICS = "test_metrics.json"
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export folder holds, ready to predict with; `crop` in pixels of the survey JPEG."""
+
+    config: TrainingProtocol
+    network: GalaxyNetwork
+    crop: int
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write values as indented JSON, whole or not at all."""
+    text = json.dumps(values, indent=2) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text))
+
+
+def network_with_weights(config: TrainingProtocol, weights: dict[str, Tensor]) -> GalaxyNetwork:
+    """The config's network with given weights; ValueError if they belong to another network."""
+    network = build_network(config)
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError:
+        raise ValueError(
+            f"the weights do not fit the {config.architecture} that the config describes"
+        ) from None
+    return network.eval()
+
+
+def split_metrics(
+    network: GalaxyNetwork, galaxies: Galaxies, rows: np.ndarray, device: torch.device
+) -> dict[str, Any]:
+    """All metrics of a network on some rows, the RMSE with a 95 % bootstrap interval."""
+    voted = galaxies.target[rows]
+    predicted = predict(network.to(device), galaxies.images[rows], device)
+    mean_vector = galaxies.target[rows].mean(axis=0, keepdims=True)
+    return {
+        "num_galaxies": len(rows),
+        "rmse_interval_95": list(rmse_interval(predicted, voted)),
+        "mean_vector_rmse": rmse(np.broadcast_to(mean_vector, voted.shape), voted),
+        **evaluate(predicted, voted),
+    }
+
+
+def git_commit() -> str | None:
+    """The commit of the source tree that runs, or None outside a git checkout."""
+    here = Path(__file__).resolve().parent
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return None
+    return answer.stdout.strip() or None
+
+
+def write_export(
+    out: Path,
+    config: TrainingProtocol,
+    weights: dict[str, Tensor],
+    metrics: dict[str, Any],
+    provenance: dict[str, Any],
+) -> None:
+    """Write the five files of an export folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    save_weights(out / MODEL, weights)
+    write_json(out / METRICS, metrics)
+    write_json(out / PROVENANCE, provenance)
+    (out / CARD).write_text(model_card(config, metrics, provenance))
+    (out / CONFIG).write_text(to_yaml(config))
+
+
+def provenance_of(
+    *, data_fingerprint: str, crop: int, study: str | None = None, trial: str | None = None
+) -> dict[str, Any]:
+    """Where a model comes from, in plain values."""
+    return {
+        "study": study,
+        "trial": trial,
+        "data_fingerprint": data_fingerprint,
+        "versions": package_versions(),
+        "git_commit": git_commit(),
+        "preprocessing": {"crop": crop, "resize": "bicubic"},
+    }
+
+
+def export_best(folder: StudyFolder, out: Path) -> TrialRecord:
+    """Export the best complete trial of a study; its test metrics are computed once and kept."""
+    records = folder.records()
+    best = best_trial(records)
+    plan = folder.plan
+    check_data_unchanged(folder)
+    galaxies = open_galaxies(Path(plan.data))
+    split = folder.split_rows()
+    config = config_from_values(best.config)
+    weights = load_weights(folder.checkpoint_folder(best.id) / BEST)
+    network = network_with_weights(config, weights)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    published = published_trial(records)
+    metrics = {
+        "validation": split_metrics(network, galaxies, split.validation, device),
+        "test": _test_metrics(folder, best.id, network, galaxies, split.test, device),
+        "noise_floor": noise_floor(galaxies.target, galaxies.num_votes),
+        "published_val_rmse": None if published is None else published.val_rmse,
+        "best_epoch": best.best_epoch,
+    }
+    provenance = provenance_of(
+        data_fingerprint=plan.provenance.data_fingerprint,
+        crop=galaxies.crop,
+        study=plan.name,
+        trial=best.id,
+    )
+    write_export(out, config, weights, metrics, provenance)
+    return best
+
+
+def _test_metrics(
+    folder: StudyFolder,
+    trial_id: str,
+    network: GalaxyNetwork,
+    galaxies: Galaxies,
+    rows: np.ndarray,
+    device: torch.device,
+) -> dict[str, Any] | None:
+    """The trial's test metrics, None where the test part is empty; kept in the study's report."""
+    if len(rows) == 0:
+        return None
+    path = folder.report / _TEST_METRICS
+    kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    if trial_id not in kept:
+        kept[trial_id] = split_metrics(network, galaxies, rows, device)
+        write_json(path, kept)
+    metrics: dict[str, Any] = kept[trial_id]
+    return metrics
+
+
+def load_export(folder: Path) -> Export:
+    """Load an export folder; ValueError in one line if it is not one or not whole."""
+    missing = [n for n in (CONFIG, MODEL, PROVENANCE) if not (folder / n).is_file()]
+    if missing:
+        raise ValueError(f"{folder} is no export folder: it lacks {', '.join(missing)}")
+    config = config_from_values(read_yaml(folder / CONFIG))
+    try:
+        provenance = json.loads((folder / PROVENANCE).read_text())
+        crop = int(provenance["preprocessing"]["crop"])
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{folder / PROVENANCE} does not say how images were cropped") from None
+    return Export(config, network_with_weights(config, load_weights(folder / MODEL)), crop)

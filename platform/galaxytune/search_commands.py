@@ -1,0 +1,151 @@
+"""The commands around studies and single runs: options in, a study or a table out."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from analysis.leaderboard import best_trial, leaderboard_rows, published_trial, ranked
+from analysis.noise_floor import noise_floor
+from galaxytune.cli import say
+from galaxytune.search import ClusterAddress, check_data_unchanged, new_study, run_study
+from galaxytune.study_folder import StudyFolder
+from galaxytune.study_plan import StudyPlan, make_plan
+from search_spaces import config_class
+from search_spaces.declaration.frozen_config import build, parse_settings, read_yaml
+from search_spaces.declaration.training_protocol import TrainingProtocol
+from trainables.galaxies.galaxy_file import open_galaxies
+from trainables.galaxies.split import SplitName
+
+_NEEDED = {
+    "name": "--name NAME",
+    "architectures": "--architecture NAME",
+    "data": "--data FILE",
+    "trials": "--trials N",
+    "epochs": "--epochs N",
+}
+
+
+def single_config(
+    architecture: str, settings: Sequence[str], epochs: int | None
+) -> TrainingProtocol:
+    """The published config of an architecture with some values changed."""
+    values = {**parse_settings(settings), "architecture": architecture}
+    if epochs is not None:
+        values["epochs"] = epochs
+    return build(config_class(architecture), values)
+
+
+def train_and_report(
+    config: TrainingProtocol,
+    data: Path,
+    out: Path,
+    *,
+    split: str,
+    num_galaxies: int | None,
+) -> None:
+    """Train one config, a line an epoch on standard error."""
+    from galaxytune.single_run import train_single
+
+    def tell(report: Mapping[str, float]) -> None:
+        say(
+            f"epoch {report['epoch']:.0f}/{config.epochs}  training RMSE "
+            f"{report['train_rmse']:.4f}  validation RMSE {report['val_rmse']:.4f}"
+        )
+
+    if split not in ("hash", "seed"):
+        raise ValueError(f"--split is hash or seed, not {split!r}")
+    metrics = train_single(
+        config,
+        data,
+        out,
+        split=cast(SplitName, split),
+        num_galaxies=num_galaxies,
+        on_epoch=tell,
+    )
+    low, high = metrics["validation"]["rmse_interval_95"]
+    say(
+        f"best epoch {metrics['best_epoch']}: validation RMSE "
+        f"{metrics['validation']['rmse']:.4f} (95 % {low:.4f} to {high:.4f}) -> {out}"
+    )
+
+
+def plan_from_options(
+    plan_file: Path | None, options: Mapping[str, Any], settings: Sequence[str]
+) -> StudyPlan:
+    """The plan of a file, overridden by the options that were given."""
+    from galaxytune.tracking import default_wandb_mode
+
+    values: dict[str, Any] = {} if plan_file is None else read_yaml(plan_file)
+    values |= {name: value for name, value in options.items() if value is not None}
+    if settings:
+        values["set"] = {**values.get("set", {}), **parse_settings(settings)}
+    missing = [option for name, option in _NEEDED.items() if name not in values]
+    if missing:
+        raise ValueError(f"a search needs {', '.join(missing)} (or a plan file that says so)")
+    values.setdefault("wandb", default_wandb_mode())
+    return make_plan(values)
+
+
+def search_and_report(plan: StudyPlan, storage: Path, where: ClusterAddress) -> None:
+    """Make a study, run it and say what it found."""
+    folder = new_study(plan, storage)
+    say(f"study {plan.name}: {plan.trials} trials of {plan.epochs} epochs -> {folder.path}")
+    run_study(folder, where)
+    for line in outcome_lines(folder):
+        say(line)
+
+
+def resume_and_report(folder: StudyFolder, where: ClusterAddress) -> None:
+    """Run what is left of a study and say what it found."""
+    check_data_unchanged(folder)
+    done, asked = len(folder.records()), folder.plan.trials
+    say(f"study {folder.name}: {done} of {asked} trials have ended, {asked - done} are left")
+    run_study(folder, where)
+    for line in outcome_lines(folder):
+        say(line)
+
+
+def outcome_lines(folder: StudyFolder) -> list[str]:
+    """What a study found: the best trial, and what it gains over the published config."""
+    records = folder.records()
+    if not any(record.status == "complete" for record in records):
+        return [f"no trial is complete; the last: {records[-1].reason}"]
+    best, published = best_trial(records), published_trial(records)
+    lines = [f"best: trial {best.id}, {best.architecture}, validation RMSE {best.val_rmse:.4f}"]
+    if published is not None and published.val_rmse and best.val_rmse:
+        gain = 1 - best.val_rmse / published.val_rmse
+        lines.append(
+            "the published config itself is the best"
+            if published.id == best.id
+            else f"published {published.architecture}: {published.val_rmse:.4f}; "
+            f"the search gained {100 * gain:.1f} % on the validation part"
+        )
+    return lines
+
+
+def leaderboard_of(studies: Sequence[StudyFolder]) -> dict[str, Any]:
+    """The leaderboard of one study, or of several together ranked as one."""
+    if len(studies) == 1:
+        rows = leaderboard_rows(studies[0].name, studies[0].records())
+        return {"study": studies[0].name, "trials": rows}
+    owner = {}
+    for study in studies:
+        for record in study.records():
+            owner[id(record)] = (study.name, record)
+    rows = []
+    for rank, record in enumerate(ranked(r for _, r in owner.values()), start=1):
+        (row,) = leaderboard_rows(owner[id(record)][0], [record])
+        rows.append({**row, "rank": row["rank"] and rank})
+    return {"study": ", ".join(study.name for study in studies), "trials": rows}
+
+
+def noise_floor_line(studies: Sequence[StudyFolder]) -> str:
+    """The noise floor of the studies' data, or a note where a data file is gone."""
+    floors = []
+    for data in sorted({study.plan.data for study in studies}):
+        try:
+            galaxies = open_galaxies(Path(data))
+        except ValueError:
+            return "noise floor unknown: the data file is not here"
+        floors.append(f"{noise_floor(galaxies.target, galaxies.num_votes):.4f}")
+    return f"noise floor of the votes: {', '.join(floors)}"

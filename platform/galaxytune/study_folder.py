@@ -1,0 +1,113 @@
+"""A study's folder: where everything stands, who holds it, and what has been recorded."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from analysis.trial_record import TrialRecord, json_lines, read_records
+from galaxytune.study_plan import StoredPlan, read_plan, write_plan
+from search_spaces.declaration.frozen_config import did_you_mean
+from trainables.galaxies.galaxy_file import Galaxies
+from trainables.galaxies.split import Split
+
+DEFAULT_STORAGE = Path("studies")
+State = Literal["running", "finished", "interrupted"]
+
+
+class StudyFolder:
+    """The paths of one study and what they hold; see docs/study-folder.md."""
+
+    def __init__(self, path: Path) -> None:
+        """`path` is the folder itself, studies/NAME."""
+        self.path = path
+        self.plan_file = path / "plan.yaml"
+        self.records_file = path / "trials.jsonl"
+        self.journal_file = path / "optuna.journal"
+        self.curves = path / "curves"
+        self.checkpoints = path / "checkpoints"
+        self.report = path / "report"
+        self.ray = path / "ray"
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.path.name
+
+    @property
+    def plan(self) -> StoredPlan:
+        """The stored plan."""
+        return read_plan(self.plan_file)
+
+    def records(self) -> list[TrialRecord]:
+        """Records of all finished trials, in the order in which they ended."""
+        return read_records(self.records_file)
+
+    def curve_file(self, trial_id: str) -> Path:
+        """Where the reported epochs of a trial stand, one JSON line each."""
+        return self.curves / f"{trial_id}.jsonl"
+
+    def curve(self, trial_id: str) -> list[dict[str, Any]]:
+        """The reported epochs of a trial."""
+        return json_lines(self.curve_file(trial_id))
+
+    def trial_ids_with_curve(self) -> list[str]:
+        """Ids of all trials that reported an epoch, sorted."""
+        return sorted(path.stem for path in self.curves.glob("*.jsonl"))
+
+    def checkpoint_folder(self, trial_id: str) -> Path:
+        """Where a trial keeps its last state and best weights."""
+        return self.checkpoints / trial_id
+
+    def lock(self) -> FileLock:
+        """The lock that a running driver holds; the system frees it when the driver dies."""
+        return FileLock(self.path / "driver.lock")
+
+    def state(self) -> State:
+        """Whether a driver runs, all trials are done, or there is something to resume."""
+        try:
+            with self.lock().acquire(timeout=0):
+                pass
+        except Timeout:
+            return "running"
+        return "finished" if len(self.records()) >= self.plan.trials else "interrupted"
+
+    def split_rows(self) -> Split:
+        """The stored split, as row numbers of the data file."""
+        with np.load(self.path / "split.npz") as stored:
+            return Split(stored["training"], stored["validation"], stored["test"])
+
+
+def create_study(storage: Path, plan: StoredPlan, galaxies: Galaxies, split: Split) -> StudyFolder:
+    """Make the folder of a new study; ValueError if one of that name exists."""
+    folder = StudyFolder(storage.resolve() / plan.name)
+    if folder.plan_file.exists():
+        raise ValueError(
+            f"study {plan.name!r} exists in {storage}; "
+            f"`galaxytune resume {plan.name}` continues it, or choose another --name"
+        )
+    for path in (folder.curves, folder.checkpoints):
+        path.mkdir(parents=True, exist_ok=True)
+    np.savez(
+        folder.path / "split.npz",
+        training=split.training,
+        validation=split.validation,
+        test=split.test,
+        training_ids=galaxies.ids[split.training],
+        validation_ids=galaxies.ids[split.validation],
+        test_ids=galaxies.ids[split.test],
+    )
+    write_plan(plan, folder.plan_file)  # last: a folder with a plan is whole
+    return folder
+
+
+def open_study(storage: Path, name: str) -> StudyFolder:
+    """The folder of an existing study; ValueError that names those there are."""
+    folder = StudyFolder(storage.resolve() / name)
+    if not folder.plan_file.exists():
+        known = [p.parent.name for p in storage.glob("*/plan.yaml")]
+        hint = did_you_mean(name, known) if known else "; there are none"
+        raise ValueError(f"no study {name!r} in {os.fspath(storage)}{hint}")
+    return folder

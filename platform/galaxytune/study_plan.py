@@ -1,0 +1,138 @@
+"""The plan of a study: what is asked for, and what it was asked of."""
+
+import hashlib
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from search_spaces import config_class
+from search_spaces.declaration.frozen_config import (
+    FrozenConfig,
+    build,
+    did_you_mean,
+    read_yaml,
+    to_yaml,
+)
+from search_spaces.declaration.training_protocol import TrainingProtocol
+
+WandbMode = Literal["offline", "online", "disabled"]
+_REPORTED_PACKAGES = ("galaxytune", "torch", "ray", "optuna", "wandb", "numpy")
+
+
+class StudyPlan(FrozenConfig):
+    """A search as a user asks for it; the keys of a plan file are these."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+    architectures: Annotated[tuple[str, ...], Field(min_length=1)]
+    data: str
+    trials: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1)]
+    seed: Annotated[int, Field(ge=0)] = 0  # of the sampler and of every trial's training
+    split: Literal["hash", "seed"] = "hash"
+    num_galaxies: Annotated[int, Field(ge=10)] | None = None  # a subset, by hashed id
+    set: dict[str, Any] = {}  # held fixed: `key: value` or `architecture.key: value`
+    cpus_per_trial: Annotated[float, Field(gt=0)] = 1.0
+    gpus_per_trial: Annotated[float, Field(ge=0)] = 0.0
+    wandb: WandbMode = "offline"
+    reduction_factor: Annotated[int, Field(ge=2)] = 3  # ASHA's eta; Li et al. 2018 use 3 or 4
+    grace_epochs: Annotated[int, Field(ge=1)] = 2  # no trial is stopped before so many epochs
+
+    def fixed_values(self, architecture: str) -> dict[str, Any]:
+        """The values that `set` and the plan itself hold fixed for one architecture."""
+        fields = config_class(architecture).model_fields
+        fixed: dict[str, Any] = {}
+        for key, value in self.set.items():
+            owner, dot, field = key.partition(".")
+            if dot and owner == architecture:
+                fixed[field] = value
+            elif not dot and key in fields:
+                fixed[key] = value
+        return {**fixed, "architecture": architecture, "epochs": self.epochs, "seed": self.seed}
+
+    def published_config(self, architecture: str) -> TrainingProtocol:
+        """The published config, save for what the plan holds fixed; checks those values."""
+        return build(config_class(architecture), self.fixed_values(architecture))
+
+
+class StudyProvenance(FrozenConfig):
+    """What a study was run on: kept in plan.yaml beside what was asked."""
+
+    study_id: str  # in W&B run ids; two studies of one name differ in it
+    created: str
+    data_fingerprint: str
+    num_galaxies_by_part: dict[str, int]
+    versions: dict[str, str]
+
+
+class StoredPlan(StudyPlan):
+    """A plan as it stands in a study folder."""
+
+    provenance: StudyProvenance
+
+
+def _check_settings(plan: StudyPlan) -> None:
+    for key in plan.set:
+        owner, dot, field = key.partition(".")
+        owners = [owner] if dot else list(plan.architectures)
+        if dot and owner not in plan.architectures:
+            raise ValueError(
+                f"--set {key}: {owner!r} is not searched{did_you_mean(owner, plan.architectures)}"
+            )
+        name = field if dot else key
+        fields = {f for a in owners for f in config_class(a).model_fields}
+        if name in ("architecture", "epochs", "seed"):
+            raise ValueError(f"--set {key}: the plan itself decides it, use its own option")
+        if name not in fields:
+            raise ValueError(f"unknown key {name!r}{did_you_mean(name, fields)}")
+
+
+def make_plan(values: Mapping[str, Any]) -> StudyPlan:
+    """Build a plan and check every architecture and fixed value; ValueError in one line."""
+    plan = build(StudyPlan, values)
+    if len(set(plan.architectures)) != len(plan.architectures):
+        raise ValueError(f"an architecture is named twice: {', '.join(plan.architectures)}")
+    for architecture in plan.architectures:
+        config_class(architecture)
+    _check_settings(plan)
+    for architecture in plan.architectures:
+        plan.published_config(architecture)
+    if plan.gpus_per_trial > 1 and plan.gpus_per_trial % 1:
+        raise ValueError(f"gpus_per_trial above 1 must be whole, got {plan.gpus_per_trial:g}")
+    return plan
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a result."""
+    found = {name: importlib.metadata.version(name) for name in _REPORTED_PACKAGES}
+    return {"python": platform.python_version(), **found}
+
+
+def store_plan(
+    plan: StudyPlan, *, data_fingerprint: str, num_galaxies_by_part: dict[str, int]
+) -> StoredPlan:
+    """The plan with its provenance, made now."""
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    digest = hashlib.sha256(f"{plan.name} {created} {data_fingerprint}".encode()).hexdigest()
+    provenance = StudyProvenance(
+        study_id=digest[:8],
+        created=created,
+        data_fingerprint=data_fingerprint,
+        num_galaxies_by_part=num_galaxies_by_part,
+        versions=package_versions(),
+    )
+    return StoredPlan(**plan.model_dump(), provenance=provenance)
+
+
+def write_plan(plan: StoredPlan, path: Path) -> None:
+    """Write a stored plan as YAML."""
+    path.write_text(to_yaml(plan))
+
+
+def read_plan(path: Path) -> StoredPlan:
+    """Read a stored plan."""
+    return build(StoredPlan, read_yaml(path))

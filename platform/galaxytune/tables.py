@@ -1,0 +1,115 @@
+"""Tables for the terminal: the leaderboard, a study's status, the architectures."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.live import Live
+from rich.table import Table
+
+from galaxytune.study_folder import StudyFolder
+from search_spaces import config_from_values
+from trainables.architectures import architecture_names, architecture_source, build_network
+from trainables.keras_layers import count_parameters
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def leaderboard_table(title: str, rows: Sequence[Mapping[str, Any]], noise_floor: str) -> Table:
+    """Trials best first; the published config is marked."""
+    table = Table(title=f"Leaderboard of {title}", caption=noise_floor, title_justify="left")
+    for column in ("rank", "trial", "architecture", "status", "val RMSE", "epoch", "residual"):
+        table.add_column(column, justify="left" if column in ("architecture",) else "right")
+    for row in rows:
+        mark = " (published)" if row["published"] else ""
+        table.add_row(
+            str(row["rank"] or "-"),
+            row["id"],
+            row["architecture"] + mark,
+            row["status"],
+            _number(row["val_rmse"]),
+            f"{row['best_epoch']}/{row['epochs']}",
+            _number(row["tree_residual"]),
+        )
+    return table
+
+
+def study_status(folder: StudyFolder) -> dict[str, Any]:
+    """{"study", "state", "counts": {status: n}}; running counts trials with an open curve."""
+    records = folder.records()
+    counts = {status: 0 for status in ("complete", "pruned", "failed", "running", "waiting")}
+    for record in records:
+        counts[record.status] += 1
+    ended = {record.id for record in records}
+    counts["running"] = sum(i not in ended for i in folder.trial_ids_with_curve())
+    counts["waiting"] = max(0, folder.plan.trials - len(records) - counts["running"])
+    return {"study": folder.name, "state": folder.state(), "counts": counts}
+
+
+def status_table(folder: StudyFolder) -> Table:
+    """The counts, and what each open trial reported last."""
+    status = study_status(folder)
+    counts = ", ".join(f"{n} {name}" for name, n in status["counts"].items() if n)
+    table = Table(title=f"Study {folder.name}: {status['state']} ({counts})", title_justify="left")
+    for column in ("trial", "status", "epoch", "val RMSE", "best val RMSE"):
+        table.add_column(column, justify="right")
+    records = {record.id: record for record in folder.records()}
+    for trial_id in folder.trial_ids_with_curve():
+        curve = folder.curve(trial_id)
+        if not curve:
+            continue
+        values = [report["val_rmse"] for report in curve]
+        record = records.get(trial_id)
+        table.add_row(
+            trial_id,
+            "running" if record is None else record.status,
+            f"{len(curve)}/{folder.plan.epochs}",
+            _number(values[-1]),
+            _number(min(values)),
+        )
+    return table
+
+
+def architectures_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Names, parameters and sources."""
+    table = Table(title="Architectures", title_justify="left")
+    for column in ("name", "parameters", "trainable", "source"):
+        table.add_column(
+            column, justify="right" if column in ("parameters", "trainable") else "left"
+        )
+    for row in rows:
+        table.add_row(
+            row["name"],
+            f"{row['total_parameters']:,}",
+            f"{row['trainable_parameters']:,}",
+            row["source"],
+        )
+    return table
+
+
+def architecture_rows() -> list[dict[str, Any]]:
+    """Every architecture at its published size: name, parameters as Keras counts, source."""
+    rows = []
+    for name in architecture_names():
+        total, trainable = count_parameters(
+            build_network(config_from_values({"architecture": name}))
+        )
+        rows.append(
+            {
+                "name": name,
+                "total_parameters": total,
+                "trainable_parameters": trainable,
+                "source": architecture_source(name),
+            }
+        )
+    return rows
+
+
+def watch_status(folder: StudyFolder) -> None:
+    """Redraw the status every two seconds until no driver runs."""
+    with Live(status_table(folder), refresh_per_second=2) as live:
+        while folder.state() == "running":
+            time.sleep(2)
+            live.update(status_table(folder))

@@ -1,0 +1,1 @@
+"""How a choice is declared: frozen configs, annotated hyperparameters, and their sampling."""

@@ -1,0 +1,1 @@
+"""Galaxies, the decision tree, the loss, the architectures and the training loop."""

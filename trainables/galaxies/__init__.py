@@ -1,0 +1,1 @@
+"""Galaxies and their votes: files, splits, building from Kaggle's download."""

@@ -1,0 +1,55 @@
+"""What Keras does otherwise than torch: padding, BatchNorm constants, initialisation, counts."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+BATCH_NORM_EPSILON = 1e-3  # Keras; torch has 1e-5
+BATCH_NORM_MOMENTUM = 0.01  # Keras' 0.99 is the share kept, torch's is the share taken
+
+
+class SameConv2d(nn.Module):
+    """Convolution of stride 1 with Keras' 'same' padding, then ReLU: [B, C, H, W] -> [B, D, H, W].
+
+    An even kernel needs an uneven padding; the extra row and column stand at the bottom right.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
+        """Kernel in pixels."""
+        super().__init__()
+        before = (kernel - 1) // 2
+        after = kernel - 1 - before
+        self.padding = (before, after, before, after)
+        self.convolution = nn.Conv2d(in_channels, out_channels, kernel)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map [B, C, H, W] to [B, D, H, W]."""
+        return F.relu(self.convolution(F.pad(images, self.padding)))
+
+
+def batch_norm(channels: int) -> nn.BatchNorm2d:
+    """BatchNorm2d with Keras' constants."""
+    return nn.BatchNorm2d(channels, eps=BATCH_NORM_EPSILON, momentum=BATCH_NORM_MOMENTUM)
+
+
+def initialise_as_keras(network: nn.Module) -> None:
+    """Glorot-uniform kernels and zero biases, Keras' defaults, in place."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def count_parameters(network: nn.Module) -> tuple[int, int]:
+    """(total, trainable) as Keras counts: BatchNorm's moving statistics belong to the total."""
+    trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    frozen = sum(p.numel() for p in network.parameters() if not p.requires_grad)
+    moving = sum(
+        statistic.numel()
+        for module in network.modules()
+        if isinstance(module, nn.BatchNorm2d)
+        for statistic in (module.running_mean, module.running_var)
+        if isinstance(statistic, torch.Tensor)
+    )
+    return trainable + frozen + moving, trainable

@@ -1,0 +1,97 @@
+"""One trial as Ray Tune runs it: a function trainable around a plain training run.
+
+Everything that a trial needs stands in its `TrialTask`; the only shared state is the folder of
+its checkpoints. A trial that is started again goes on after its last checkpoint and reports the
+epochs before it once more, so that a driver which lost the last messages has them all; whoever
+keeps the curves takes each epoch once.
+"""
+
+import functools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import tune  # noqa: TID251  the one place where a trial meets Ray
+
+from search_spaces import config_from_values
+from trainables.checkpoint import BEST, load_state, save_state, save_weights
+from trainables.galaxies.galaxy_file import Galaxies, open_galaxies
+from trainables.galaxies.split import Split, SplitName, split_galaxies
+from trainables.training import Diverged, TrainingRun
+
+
+@dataclass(frozen=True)
+class TrialTask:
+    """What one trial is to do, in values that any node understands.
+
+    `config` holds the values of a config; `data` and `checkpoints` are paths that every node
+    can reach; `num_threads` is the trial's share of the processor.
+    """
+
+    trial_id: str
+    config: dict[str, Any]
+    data: str
+    split: SplitName
+    num_galaxies: int | None
+    checkpoints: str
+    num_threads: int
+
+
+@functools.lru_cache(maxsize=2)
+def _galaxies(path: str, split: SplitName, num_galaxies: int | None) -> tuple[Galaxies, Split]:
+    """Map a file once a process; a reused actor finds it ready for its next trial."""
+    galaxies = open_galaxies(Path(path))
+    return galaxies, split_galaxies(galaxies, split, num_galaxies)
+
+
+def training_device() -> torch.device:
+    """The GPU that Ray gave this process, or the CPU where there is none."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def run_trial(parameters: dict[str, Any]) -> None:
+    """Train the task under `parameters["task"]`, reporting each epoch to Tune.
+
+    A run that diverges reports `failure` with the reason as its last message and returns; its
+    numbers never hold a NaN. `finished` in the last report of a whole run says why it ended.
+    """
+    task: TrialTask = parameters["task"]
+    torch.set_num_threads(task.num_threads)
+    galaxies, split = _galaxies(task.data, task.split, task.num_galaxies)
+    folder = Path(task.checkpoints)
+    run = TrainingRun(config_from_values(task.config), galaxies, split, training_device())
+    try:
+        _resume(run, folder)
+        _train(run, folder)
+    except Diverged as error:
+        tune.report({"epoch": run.epoch + 1, "failure": str(error)})
+    finally:
+        del run
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _resume(run: TrainingRun, folder: Path) -> None:
+    state = load_state(folder, run.device)
+    if state is None:
+        return
+    run.load_state(state)
+    for report in run.history[:-1]:
+        tune.report(report)
+    _report(run)
+
+
+def _train(run: TrainingRun, folder: Path) -> None:
+    while run.finished is None:
+        run.run_epoch()
+        if run.best_epoch == run.epoch:
+            save_weights(folder / BEST, run.best_weights)
+        save_state(folder, run.state())
+        _report(run)
+
+
+def _report(run: TrainingRun) -> None:
+    extra = {} if run.finished is None else {"finished": run.finished}
+    tune.report({**run.history[-1], "pid": os.getpid(), **extra})
