@@ -1,10 +1,14 @@
 """What all tests share: a scrubbed environment, toy galaxies, the real ones where they are."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from trainables.galaxies.galaxy_file import Galaxies, open_galaxies, save_galaxies
+from trainables.simulation import simulate_galaxies
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -29,6 +33,36 @@ def real_npz() -> Path:
 
 
 @pytest.fixture(scope="session")
+def kaggle_sample() -> Path:
+    """The folder of the two Kaggle zips with 400 of them."""
+    return shared_data("kaggle_sample_400")
+
+
+@pytest.fixture(scope="session")
 def real_targets(real_npz: Path) -> np.ndarray:
     """Vote fractions [9475, 37] of the real galaxies."""
     return np.load(real_npz)["target"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scratch_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache folder of the tests' own, so that nobody's real one is touched."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GALAXYTUNE_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def toy_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A galaxy file of 200 simulated galaxies."""
+    toys = simulate_galaxies(200, seed=1)
+    path = tmp_path_factory.mktemp("toys") / "toys.npz"
+    save_galaxies(path, {n: getattr(toys, n) for n in ("images", "target", "ids", "num_votes")})
+    return path
+
+
+@pytest.fixture(scope="session")
+def toys(toy_npz: Path) -> Galaxies:
+    """The 200 simulated galaxies, mapped."""
+    return open_galaxies(toy_npz)
