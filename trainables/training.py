@@ -30,13 +30,7 @@ class Diverged(RuntimeError):
 
 def to_images(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
     """Map pixels [B, S, S, 3] uint8 to images [B, 3, 64, 64] float32 in 0..1 on the device."""
-    images = (
-        torch.from_numpy(np.require(pixels, requirements="W"))
-        .to(device)
-        .permute(0, 3, 1, 2)
-        .float()
-        .div_(255)
-    )
+    images = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float().div_(255)
     if images.shape[-1] != IMAGE_SIDE:
         images = F.interpolate(
             images, size=(IMAGE_SIDE, IMAGE_SIDE), mode="bilinear", antialias=True
@@ -46,13 +40,20 @@ def to_images(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
 
 @torch.no_grad()
 def predict(
-    network: GalaxyNetwork, pixels: NDArray[np.uint8], device: torch.device
+    network: GalaxyNetwork,
+    pixels: NDArray[np.uint8],
+    device: torch.device,
+    rows: NDArray[np.integer] | None = None,
 ) -> NDArray[np.float32]:
-    """Vote fractions [N, 37] that a network in evaluation mode gives for pixels [N, S, S, 3]."""
+    """Vote fractions [N, 37] for pixels [M, S, S, 3], or for some `rows` of them.
+
+    Mapped pixels are read a batch at a time. The network is left in evaluation mode.
+    """
     network.eval()
+    chosen = np.arange(len(pixels)) if rows is None else rows
     batches = [
-        network(to_images(pixels[i : i + _EVALUATION_BATCH], device)).cpu().numpy()
-        for i in range(0, len(pixels), _EVALUATION_BATCH)
+        network(to_images(pixels[chosen[i : i + _EVALUATION_BATCH]], device)).cpu().numpy()
+        for i in range(0, len(chosen), _EVALUATION_BATCH)
     ]
     return np.concatenate(batches).astype(np.float32)
 
@@ -193,7 +194,7 @@ class TrainingRun:
     def _validate(self) -> dict[str, float]:
         rows = self.split.validation
         voted = self.galaxies.target[rows]
-        predicted = predict(self.network, self.galaxies.images[rows], self.device)
+        predicted = predict(self.network, self.galaxies.images, self.device, rows)
         with torch.no_grad():
             penalty = self.loss(
                 torch.from_numpy(predicted).to(self.device),

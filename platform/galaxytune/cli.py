@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer._click.exceptions import ClickException, NoArgsIsHelpError
+from typer.exceptions import TyperException
 
 if TYPE_CHECKING:
     from galaxytune.study_folder import StudyFolder
@@ -19,11 +19,10 @@ app = typer.Typer(
     name="galaxytune",
     help="Search hyperparameters for networks that predict Galaxy Zoo vote fractions.",
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-data_app = typer.Typer(help="Make and check galaxy files.", no_args_is_help=True)
+data_app = typer.Typer(help="Make and check galaxy files.")
 app.add_typer(data_app, name="data")
 
 DataFile = Annotated[Path, typer.Option("--data", help="Galaxy file (npz).")]
@@ -265,12 +264,9 @@ def _study(storage: Path, name: str) -> "StudyFolder":
 def main() -> None:
     """Run the command line: exit 0 done, 1 the work failed, 2 what the user gave is wrong."""
     try:
-        code = app(standalone_mode=False)
-    except NoArgsIsHelpError as error:
-        say(error.format_message())
-        sys.exit(2)
-    except (ClickException, ValueError) as error:
-        text = error.format_message() if isinstance(error, ClickException) else str(error)
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except (TyperException, ValueError) as error:
+        text = error.format_message() if isinstance(error, TyperException) else str(error)
         say(f"galaxytune: {' '.join(text.split())}")
         sys.exit(2)
     except (RuntimeError, OSError) as error:

@@ -65,7 +65,7 @@ def split_metrics(
 ) -> dict[str, Any]:
     """All metrics of a network on some rows, the RMSE with a 95 % bootstrap interval."""
     voted = galaxies.target[rows]
-    predicted = predict(network.to(device), galaxies.images[rows], device)
+    predicted = predict(network.to(device), galaxies.images, device, rows)
     mean_vector = galaxies.target[rows].mean(axis=0, keepdims=True)
     return {
         "num_galaxies": len(rows),

@@ -115,9 +115,7 @@ class Ledger:
         }
         append_line(self.folder.curve_file(trial_id), report)
         curve.append(report)
-        self.storage.set_trial_intermediate_value(
-            self._frozen(trial_id)._trial_id, int(report["epoch"]), report["val_rmse"]
-        )
+        self._tell_epoch(trial_id, report)
         for observer in self.observers:
             observer.epoch_reported(trial_id, report)
         return True
@@ -170,6 +168,10 @@ class Ledger:
         for frozen in self.study.get_trials(deepcopy=False):
             if frozen.state != TrialState.RUNNING:
                 continue
+            for report in self.curves.get(_id(frozen.number), [])[
+                len(frozen.intermediate_values) :
+            ]:
+                self._tell_epoch(_id(frozen.number), report)
             record = self.records.get(_id(frozen.number))
             if record is not None:
                 self._tell(record)
@@ -182,6 +184,11 @@ class Ledger:
 
     def _frozen(self, trial_id: str) -> FrozenTrial:
         return self.study.get_trials(deepcopy=False)[int(trial_id)]
+
+    def _tell_epoch(self, trial_id: str, report: Mapping[str, float]) -> None:
+        self.storage.set_trial_intermediate_value(
+            self._frozen(trial_id)._trial_id, int(report["epoch"]), report["val_rmse"]
+        )
 
     def _make_record(self, trial_id: str, status: Status, reason: str) -> TrialRecord:
         curve = self.curves.get(trial_id, [])

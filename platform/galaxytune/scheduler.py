@@ -63,12 +63,14 @@ class StudyScheduler(FIFOScheduler):
         if "failure" in result:
             self.ledger.finish(trial_id, "failed", str(result["failure"]))
             return str(TrialScheduler.STOP)
-        is_new = self.ledger.record_epoch(trial_id, result)
+        self.ledger.record_epoch(trial_id, result)
         if "finished" in result:
             self.ledger.finish(trial_id, "complete", str(result["finished"]))
             return str(TrialScheduler.STOP)
         epoch = int(result["epoch"])
-        if is_new and not self._goes_on(trial_id, epoch):
+        # A resumed trial repeats its epochs; the last may have been cut just before the crash.
+        is_latest = epoch == len(self.ledger.curves[trial_id])
+        if is_latest and not self._goes_on(trial_id, epoch):
             self.ledger.finish(trial_id, "pruned", f"stopped by halving at epoch {epoch}")
             return str(TrialScheduler.STOP)
         return str(TrialScheduler.CONTINUE)

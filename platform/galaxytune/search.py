@@ -25,6 +25,8 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 
+_SECONDS_FOR_LOCK = 1.0  # `status` holds the lock for an instant to see whether it is free
+
 
 @dataclass(frozen=True)
 class ClusterAddress:
@@ -68,7 +70,7 @@ def run_study(folder: StudyFolder, where: ClusterAddress | None = None) -> None:
     ValueError if another driver holds the study, or if no node can ever hold one trial.
     """
     try:
-        with folder.lock().acquire(timeout=0):
+        with folder.lock().acquire(timeout=_SECONDS_FOR_LOCK):
             _run_locked(folder, where or ClusterAddress())
     except Timeout:
         raise ValueError(f"study {folder.name!r} is being run by another process") from None
@@ -76,8 +78,6 @@ def run_study(folder: StudyFolder, where: ClusterAddress | None = None) -> None:
 
 def _run_locked(folder: StudyFolder, where: ClusterAddress) -> None:
     ledger = Ledger(folder)
-    if ledger.num_left == 0:
-        return
     observers: list[StudyObserver] = [
         SearchProgress(ledger.plan.trials, ledger.plan.epochs, ledger.records)
     ]
@@ -89,8 +89,9 @@ def _run_locked(folder: StudyFolder, where: ClusterAddress) -> None:
         observers.append(mirror)
     ledger.observers = tuple(observers)
     try:
-        with _ray(where):
-            _tune(ledger)
+        if ledger.num_left:
+            with _ray(where):
+                _tune(ledger)
     finally:
         if mirror is not None:
             mirror.close()

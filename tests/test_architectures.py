@@ -1,0 +1,201 @@
+"""The networks: published sizes, Keras' habits, and outputs against an implementation in NumPy."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy.signal import correlate
+from torch import nn
+
+import search_spaces
+from search_spaces import config_from_values
+from trainables.architectures import architecture_names, architecture_source, build_network
+from trainables.architectures.parallel_cnn import ParallelCNN
+from trainables.architectures.simple_cnn import SimpleCNN
+from trainables.keras_layers import SameConv2d, count_parameters
+from trainables.network import GalaxyNetwork
+
+everywhere = pytest.mark.parametrize("name", architecture_names())
+Array = NDArray[np.float64]
+
+
+def build(name: str, **values: Any) -> GalaxyNetwork:
+    torch.manual_seed(0)
+    return build_network(config_from_values({"architecture": name, **values}))
+
+
+def numpy_of(tensor: torch.Tensor | None) -> Array:
+    assert tensor is not None
+    return tensor.detach().numpy().astype(np.float64)
+
+
+@pytest.mark.parametrize(
+    ("name", "total", "trainable"),
+    [("parallel_cnn", 1_160_165, 1_159_653), ("simple_cnn", 522_469, 522_469)],
+)
+def test_parameters_are_as_many_as_published(name: str, total: int, trainable: int) -> None:
+    assert count_parameters(build(name)) == (total, trainable)
+
+
+def test_every_architecture_has_a_search_space_and_every_space_an_architecture() -> None:
+    assert architecture_names() == search_spaces.architecture_names()
+
+
+@everywhere
+def test_a_source_is_told_in_one_line(name: str) -> None:
+    assert architecture_source(name) and "\n" not in architecture_source(name)
+
+
+@everywhere
+def test_images_become_37_fractions(name: str) -> None:
+    votes = build(name, width=0.1)(torch.rand(3, 3, 64, 64))
+    assert votes.shape == (3, 37)
+    assert 0 <= votes.min() and votes.max() <= 1
+
+
+@everywhere
+def test_width_shrinks_a_network(name: str) -> None:
+    sizes = [count_parameters(build(name, width=w))[0] for w in (0.01, 0.25, 0.5, 1.0)]
+    assert sizes == sorted(set(sizes))
+    assert sizes[-1] > 3 * sizes[-2]
+
+
+def test_kernel_6_pads_two_before_and_three_behind() -> None:
+    layer = SameConv2d(1, 1, 6)
+    nn.init.ones_(layer.convolution.weight)
+    nn.init.zeros_(layer.convolution.bias)  # type: ignore[arg-type]
+    summed = layer(torch.ones(1, 1, 8, 8))[0, 0]
+    in_reach = torch.tensor([4.0, 5, 6, 6, 6, 5, 4, 3])  # of columns i-2 ... i+3, those in 0..7
+    assert torch.equal(summed, torch.outer(in_reach, in_reach))
+
+
+def test_mirrored_padding_would_give_something_else() -> None:
+    torch.manual_seed(0)
+    layer, image = SameConv2d(2, 3, 6), torch.rand(1, 2, 9, 9)
+    as_keras = F.relu(layer.convolution(F.pad(image, (2, 3, 2, 3))))
+    mirrored = F.relu(layer.convolution(F.pad(image, (3, 2, 3, 2))))
+    assert torch.equal(layer(image), as_keras)
+    assert not torch.allclose(layer(image), mirrored, atol=1e-3)
+
+
+def test_batch_norm_has_keras_constants() -> None:
+    norms = [m for m in build("parallel_cnn").modules() if isinstance(m, nn.BatchNorm2d)]
+    assert [(n.eps, n.momentum, n.num_features) for n in norms] == [(1e-3, 0.01, 128)] * 2
+
+
+@everywhere
+def test_kernels_start_within_glorots_bound_and_biases_at_zero(name: str) -> None:
+    for module in build(name).modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            field = math.prod(module.weight.shape[2:])
+            out_in = (module.weight.shape[0] + module.weight.shape[1]) * field
+            bound = math.sqrt(6 / out_in)  # Glorot & Bengio 2010, equation 16
+            largest = float(module.weight.detach().abs().max())
+            assert 0.97 * bound < largest <= bound
+            assert module.bias is not None and not module.bias.any()
+
+
+def test_l2_penalty_is_that_of_three_dense_kernels() -> None:
+    network = build("parallel_cnn", width=0.1)
+    by_name = {n: numpy_of(p) for n, p in network.named_parameters()}
+    dense = [v for n, v in by_name.items() if v.ndim == 2 and v.shape[0] != 37]
+    assert [v.shape for v in dense] == [(26, 54), (13, 26), (6, 13)]
+    expected = 0.01 * sum((v**2).sum() for v in dense)
+    assert float(network.regularisation().detach()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_l2_penalty_leaves_biases_out_and_the_simple_cnn_has_none() -> None:
+    network = build("parallel_cnn", width=0.1)
+    before = float(network.regularisation().detach())
+    for name, parameter in network.named_parameters():
+        if name.endswith("bias"):
+            nn.init.ones_(parameter)
+    assert float(network.regularisation().detach()) == before
+    assert float(build("simple_cnn").regularisation().detach()) == 0
+
+
+# the forward passes once more, in NumPy and SciPy, written from the published notebooks
+
+
+def convolved(image: Array, layer: nn.Conv2d, pad: tuple[int, int] = (0, 0)) -> Array:
+    image = np.pad(image, ((0, 0), pad, pad))
+    kernels, biases = numpy_of(layer.weight), numpy_of(layer.bias)
+    planes = [correlate(image, k, mode="valid", method="direct")[0] for k in kernels]
+    return np.maximum(np.stack(planes) + biases[:, None, None], 0)
+
+
+def pooled(image: Array, size: int) -> Array:
+    windows = np.lib.stride_tricks.sliding_window_view(image, (size, size), axis=(1, 2))
+    return windows[:, ::2, ::2].max(axis=(3, 4))
+
+
+def dense(layer: nn.Module, features: Array) -> Array:
+    assert isinstance(layer, nn.Linear)
+    return numpy_of(layer.weight) @ features + numpy_of(layer.bias)
+
+
+def normalised(image: Array, norm: nn.Module) -> Array:
+    assert isinstance(norm, nn.BatchNorm2d)
+    columns = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    gain, shift, mean, variance = (numpy_of(c)[:, None, None] for c in columns)
+    return gain * (image - mean) / np.sqrt(variance + 1e-3) + shift
+
+
+def sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def simple_forward(network: SimpleCNN, image: Array) -> Array:
+    for layer in network.convolutions:
+        assert isinstance(layer, nn.Conv2d)
+        image = pooled(convolved(image, layer), 2)
+    hidden = np.maximum(dense(network.dense, image.ravel()), 0)
+    return sigmoid(dense(network.output, hidden))
+
+
+def parallel_forward(network: ParallelCNN, image: Array) -> Array:
+    modules = list(network.modules())
+    layers = [m for m in modules if isinstance(m, nn.Conv2d)]
+    norms = [m for m in modules if isinstance(m, nn.BatchNorm2d)]
+    joined = []
+    for pad, path, norm in (((2, 3), layers[:3], norms[0]), ((1, 1), layers[3:6], norms[1])):
+        features = image
+        for layer in path:
+            features = convolved(features, layer, pad)
+        joined.append(pooled(normalised(features, norm), 3))
+    features = np.concatenate(joined)
+    for layer in layers[6:]:
+        features = pooled(convolved(features, layer, (1, 1)), 2)
+    features = features.ravel()
+    for fully_connected in network.dense:
+        features = np.maximum(dense(fully_connected, features), 0)
+    return sigmoid(dense(network.output, features))
+
+
+def randomised(network: GalaxyNetwork) -> GalaxyNetwork:
+    """In evaluation mode, with biases and moving statistics that are not 0 and 1."""
+    for name, values in network.state_dict().items():
+        if name.endswith("bias") or "running_mean" in name:
+            values.normal_(0, 0.1)
+        elif "running_var" in name:
+            values.uniform_(0.2, 2)
+    for norm in (m for m in network.modules() if isinstance(m, nn.BatchNorm2d)):
+        nn.init.uniform_(norm.weight, 0.5, 1.5)
+    return network.double().eval()
+
+
+@pytest.mark.parametrize("name", ["simple_cnn", "parallel_cnn"])
+def test_outputs_are_those_of_the_implementation_in_numpy(name: str) -> None:
+    network = randomised(build(name, width=0.05))
+    image = torch.rand(1, 3, 64, 64, dtype=torch.float64)
+    if isinstance(network, SimpleCNN):
+        expected = simple_forward(network, numpy_of(image[0]))
+    else:
+        assert isinstance(network, ParallelCNN)
+        expected = parallel_forward(network, numpy_of(image[0]))
+    assert expected.std() > 0.01
+    np.testing.assert_allclose(numpy_of(network(image)[0]), expected, rtol=1e-9)
