@@ -62,6 +62,12 @@ def test_another_seed_gives_other_numbers(start) -> None:
     assert train(start(SIMPLE), 1) != train(start(SIMPLE, seed=1), 1)
 
 
+def test_every_epoch_moves_the_galaxies_anew(start) -> None:
+    first, second = train(start(SIMPLE, **STILL), 2)
+    assert first["val_rmse"] == second["val_rmse"]
+    assert first["train_rmse"] != second["train_rmse"]
+
+
 def test_training_lowers_the_error(start) -> None:
     curve = train(start(SIMPLE, learning_rate=3e-3))
     assert curve[-1]["train_rmse"] < 0.75 * curve[0]["train_rmse"]
@@ -70,8 +76,8 @@ def test_training_lowers_the_error(start) -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [SIMPLE, SIMPLE | COSINE, PARALLEL, PARALLEL | COSINE],
-    ids=["simple, adam", "simple, adamw and cosine", "parallel, adam", "parallel, adamw, cosine"],
+    [SIMPLE, PARALLEL | COSINE],
+    ids=["simple, adam, constant", "parallel, adamw, cosine"],
 )
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(
     values: dict[str, Any], start, tmp_path: Path

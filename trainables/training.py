@@ -29,7 +29,10 @@ class Diverged(RuntimeError):
 
 
 def to_images(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """Map pixels [B, S, S, 3] uint8 to images [B, 3, 64, 64] float32 in 0..1 on the device."""
+    """Map pixels [B, S, S, 3] uint8 to images [B, 3, 64, 64] float32 in 0..1 on the device.
+
+    The channels stay last in memory, as convolutions on CPUs and new GPUs want them.
+    """
     images = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float().div_(255)
     if images.shape[-1] != IMAGE_SIDE:
         images = F.interpolate(
@@ -83,6 +86,7 @@ class TrainingRun:
         self.config, self.galaxies, self.split, self.device = config, galaxies, split, device
         self._seed_chance(epoch=0)
         self.network = build_network(config).to(device)
+        self.network.to(memory_format=torch.channels_last)
         self.optimiser = _optimiser(config, self.network)
         self.loss = ConstrainedLoss(config.coefficients(), config.tree).to(device)
         self.augmentation = Augmentation.of(config)
@@ -162,7 +166,8 @@ class TrainingRun:
             rows = np.sort(self.split.training[order[start : start + self.config.batch_size]])
             images = to_images(self.galaxies.images[rows], self.device)
             votes = torch.from_numpy(self.galaxies.target[rows]).to(self.device)
-            yield self.augmentation(images, generator), votes
+            moved = self.augmentation(images, generator)
+            yield moved.contiguous(memory_format=torch.channels_last), votes
 
     def _train(self, epoch: int) -> dict[str, float]:
         generator = self._seed_chance(epoch)

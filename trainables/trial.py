@@ -7,7 +7,6 @@ keeps the curves takes each epoch once.
 """
 
 import functools
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,4 +93,4 @@ def _train(run: TrainingRun, folder: Path) -> None:
 
 def _report(run: TrainingRun) -> None:
     extra = {} if run.finished is None else {"finished": run.finished}
-    tune.report({**run.history[-1], "pid": os.getpid(), **extra})
+    tune.report({**run.history[-1], **extra})

@@ -150,6 +150,8 @@ class Ledger:
             sampler = optuna.samplers.TPESampler(
                 multivariate=True,
                 group=True,
+                # Optuna's own 10 would leave a short study nothing but random draws
+                n_startup_trials=max(4, min(10, self.plan.trials // 4)),
                 # a resumed sampler must not draw its first draws again
                 seed=self.plan.seed + len(self.curves),
             )
