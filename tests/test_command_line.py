@@ -50,8 +50,12 @@ def test_wrong_input_gets_one_line_and_code_2(cli, toy_npz: Path, tmp_path: Path
         "did you mean 'simple_cnn'": search_arguments(toy_npz, "--architecture", "simple_cn"),
         "did you mean 'learning_rate'": search_arguments(toy_npz, *simple, "--set", "learning_rat=1"),  # noqa: E501
         "learning_rate": search_arguments(toy_npz, *simple, "--set", "learning_rate=fast"),
+        "should be a number": search_arguments(toy_npz, *simple, "--set", "batch_size=true"),
         "key=value": search_arguments(toy_npz, *simple, "--set", "learning_rate"),
         "did you mean 'trials'": [*search_arguments(toy_npz), str(plan)],
+        "no node can hold": search_arguments(
+            toy_npz, *simple, "--gpus-per-trial", "8", "--local-cpus", "1"
+        ),
         "needs --architecture": search_arguments(toy_npz),
         "no galaxy file": search_arguments(tmp_path / "none.npz", *simple),
         "not a whole npz": ["data", "check", str(broken)],

@@ -231,3 +231,31 @@ def test_the_real_galaxies_are_mapped_or_unpacked_whole(real_npz: Path) -> None:
     assert (len(galaxies), galaxies.images.shape) == (9475, (9475, 64, 64, 3))
     assert isinstance(galaxies.images, np.memmap)
     assert galaxies.unbiased is not None and galaxies.unbiased.sum() == 2666
+
+
+def test_columns_of_the_wrong_kind_are_named(tmp_path: Path) -> None:
+    images, target = np.zeros((2, 64, 64, 3), np.uint8), np.zeros((2, 37), np.float32)
+    wrong: dict[str, dict[str, Any]] = {
+        "ids must be whole numbers": {"ids": np.array([0.1, 0.2])},
+        "unbiased must be true or false": {"unbiased": np.array(["no", "yes"])},
+        "crop must be one whole number": {"crop": np.array([210, 64])},
+    }
+    for message, column in wrong.items():
+        np.savez(tmp_path / "g.npz", images=images, target=target, **column)
+        with pytest.raises(ValueError, match=f"g.npz: {message}"):
+            open_galaxies(tmp_path / "g.npz")
+
+
+def test_no_flipped_byte_brings_a_traceback(toy_npz: Path, tmp_path: Path) -> None:
+    whole = toy_npz.read_bytes()
+    generator = np.random.default_rng(0)
+    ends = np.r_[np.arange(0, 200), np.arange(len(whole) - 600, len(whole))]
+    for position in generator.choice(ends, 120, replace=False):
+        broken = bytearray(whole)
+        broken[position] ^= 0x55
+        (tmp_path / "g.npz").write_bytes(broken)
+        for read in (open_galaxies, fingerprint):
+            try:
+                read(tmp_path / "g.npz")
+            except ValueError as error:
+                assert "\n" not in str(error)

@@ -185,3 +185,14 @@ def test_the_real_sample_gives_the_real_file_pixel_for_pixel(
     rows = [row_of[int(i)] for i in built.ids]
     np.testing.assert_array_equal(built.images, real.images[rows])
     np.testing.assert_array_equal(built.target, real.target[rows])
+
+
+def test_a_vote_that_is_no_number_is_named(kaggle: Path, tmp_path: Path) -> None:
+    for cell, message in (("x", "holds what is no number"), ("", "has no vote in a cell")):
+        table = votes_of([7]).astype(object)
+        table.iloc[0, -1] = cell
+        folder = tmp_path / message.replace(" ", "_")
+        folder.mkdir()
+        table.to_csv(folder / "training_solutions_rev1.csv", index=False)
+        with pytest.raises(ValueError, match=f"training_solutions_rev1.csv {message}"):
+            read_solutions(folder)

@@ -187,6 +187,47 @@ def test_a_diverging_trial_is_recorded_and_never_stays(two_gpu_ray, toy_npz, tmp
     assert "train_loss is" in folder.records()[0].reason
 
 
+def training_processes() -> Iterator[int]:
+    """Processes below this one in which Ray runs a trial, by Linux's /proc."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            title = (folder / "cmdline").read_text()
+        except OSError:
+            continue  # it has just ended
+        parents[int(folder.name)] = (int(fields[1]), title)
+    for process, (parent, title) in parents.items():
+        while parent in parents and parent != os.getpid():
+            parent = parents[parent][0]
+        if parent == os.getpid() and title.startswith("ray::ImplicitFunc"):
+            yield process
+
+
+def kill_a_worker_when(condition) -> threading.Thread:
+    """SIGKILL one process that trains for this process's Ray, as soon as `condition` holds."""
+
+    def watch() -> None:
+        wait_for(condition, 60)
+        os.kill(next(training_processes()), signal.SIGKILL)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
+
+
+def test_a_killed_worker_costs_neither_trial_nor_epoch(two_gpu_ray, toy_npz, tmp_path) -> None:
+    settings = {"width": 0.1, "batch_size": 32}
+    changes = {"architectures": ["simple_cnn"], "set": settings, "wandb": "disabled"}
+    folder = new_study(plan(toy_npz, trials=1, epochs=40, grace_epochs=40, **changes), tmp_path)
+    killer = kill_a_worker_when(lambda: len(folder.curve("00000")) >= 3)
+    run_study(folder)
+    killer.join()
+    assert_whole(folder)
+    (record,) = folder.records()
+    assert (record.status, record.epochs) == ("complete", 40)
+
+
 def test_a_study_that_another_process_runs_is_left_alone(study: StudyFolder) -> None:
     with study.lock().acquire(timeout=0):
         assert study.state() == "running"

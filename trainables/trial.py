@@ -17,7 +17,7 @@ from ray import tune  # noqa: TID251  the one place where a trial meets Ray
 from search_spaces import config_from_values
 from trainables.checkpoint import BEST, load_state, save_state, save_weights
 from trainables.galaxies.galaxy_file import Galaxies, open_galaxies
-from trainables.galaxies.split import Split, SplitName, split_galaxies
+from trainables.galaxies.split import Split, load_split
 from trainables.training import Diverged, TrainingRun
 
 
@@ -25,29 +25,29 @@ from trainables.training import Diverged, TrainingRun
 class TrialTask:
     """What one trial is to do, in values that any node understands.
 
-    `config` holds the values of a config; `data` and `checkpoints` are paths that every node
-    can reach; `num_threads` is the trial's share of the processor.
+    `config` holds the values of a config; `data`, `split` (the study's stored rows) and
+    `checkpoints` are paths that every node can reach; `num_threads` is the trial's share of the
+    processor.
     """
 
     trial_id: str
     config: dict[str, Any]
     data: str
-    split: SplitName
-    num_galaxies: int | None
+    split: str
     checkpoints: str
     num_threads: int
+    uses_gpu: bool
 
 
 @functools.lru_cache(maxsize=2)
-def _galaxies(path: str, split: SplitName, num_galaxies: int | None) -> tuple[Galaxies, Split]:
+def _galaxies(data: str, split: str) -> tuple[Galaxies, Split]:
     """Map a file once a process; a reused actor finds it ready for its next trial."""
-    galaxies = open_galaxies(Path(path))
-    return galaxies, split_galaxies(galaxies, split, num_galaxies)
+    return open_galaxies(Path(data)), load_split(Path(split))
 
 
-def training_device() -> torch.device:
-    """The GPU that Ray gave this process, or the CPU where there is none."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def training_device(uses_gpu: bool) -> torch.device:
+    """The GPU that Ray gave this trial; the CPU if it asked for none or there is none."""
+    return torch.device("cuda" if uses_gpu and torch.cuda.is_available() else "cpu")
 
 
 def run_trial(parameters: dict[str, Any]) -> None:
@@ -58,9 +58,11 @@ def run_trial(parameters: dict[str, Any]) -> None:
     """
     task: TrialTask = parameters["task"]
     torch.set_num_threads(task.num_threads)
-    galaxies, split = _galaxies(task.data, task.split, task.num_galaxies)
+    galaxies, split = _galaxies(task.data, task.split)
     folder = Path(task.checkpoints)
-    run = TrainingRun(config_from_values(task.config), galaxies, split, training_device())
+    run = TrainingRun(
+        config_from_values(task.config), galaxies, split, training_device(task.uses_gpu)
+    )
     try:
         _resume(run, folder)
         _train(run, folder)
@@ -75,8 +77,10 @@ def run_trial(parameters: dict[str, Any]) -> None:
 def _resume(run: TrainingRun, folder: Path) -> None:
     state = load_state(folder, run.device)
     if state is None:
+        (folder / BEST).unlink(missing_ok=True)  # of an epoch that was never reported
         return
     run.load_state(state)
+    save_weights(folder / BEST, run.best_weights)  # a crash may have left a later epoch's
     for report in run.history[:-1]:
         tune.report(report)
     _report(run)

@@ -269,10 +269,13 @@ def main() -> None:
         text = error.format_message() if isinstance(error, TyperException) else str(error)
         say(f"galaxytune: {' '.join(text.split())}")
         sys.exit(2)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        say(f"galaxytune: {error.strerror}: {error.filename}; name another place")
+        sys.exit(2)
     except (RuntimeError, OSError) as error:
         say(f"galaxytune: failed: {' '.join(str(error).split())}")
         sys.exit(1)
     except KeyboardInterrupt:
-        say("galaxytune: stopped; `galaxytune resume NAME` goes on with a study")
+        say("galaxytune: stopped; the same `train`, or `resume` of a study, goes on from here")
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)

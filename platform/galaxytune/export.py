@@ -22,7 +22,8 @@ from search_spaces import config_from_values
 from search_spaces.declaration.frozen_config import read_yaml, to_yaml
 from search_spaces.declaration.training_protocol import TrainingProtocol
 from trainables.architectures import build_network
-from trainables.checkpoint import BEST, load_weights, save_weights, write_atomically
+from trainables.checkpoint import BEST, load_weights, save_weights
+from trainables.files import write_atomically
 from trainables.galaxies.galaxy_file import Galaxies, open_galaxies
 from trainables.metrics import evaluate, rmse
 from trainables.network import GalaxyNetwork
@@ -99,8 +100,9 @@ def write_export(
     save_weights(out / MODEL, weights)
     write_json(out / METRICS, metrics)
     write_json(out / PROVENANCE, provenance)
-    (out / CARD).write_text(model_card(config, metrics, provenance))
-    (out / CONFIG).write_text(to_yaml(config))
+    card, config_text = model_card(config, metrics, provenance), to_yaml(config)
+    write_atomically(out / CARD, lambda temporary: temporary.write_text(card))
+    write_atomically(out / CONFIG, lambda temporary: temporary.write_text(config_text))
 
 
 def provenance_of(

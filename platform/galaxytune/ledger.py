@@ -25,7 +25,7 @@ from galaxytune.study_folder import StudyFolder
 from trainables.checkpoint import LAST
 
 _KEPT_CHECKPOINTS = 5  # weights of so many best trials stay, besides those of live trials
-_NOT_METRICS = ("epoch", "seconds", "learning_rate")
+_OTHER_COLUMNS = ("epoch", "seconds", "learning_rate")
 
 
 class StudyObserver(Protocol):
@@ -68,6 +68,13 @@ def _last_is_whole(path: Path) -> bool:
     return True
 
 
+def _mend_journal(journal: Path) -> None:
+    """Undo what a driver killed in mid-write leaves; only the holder of the study calls this."""
+    Path(f"{journal}.lock").unlink(missing_ok=True)
+    if journal.exists() and not journal.read_bytes().endswith(b"\n"):
+        os.truncate(journal, _last_line_start(journal))
+
+
 class Ledger:
     """What is known of every trial of a study, kept level with its folder and with Optuna."""
 
@@ -77,7 +84,6 @@ class Ledger:
         self.records = {record.id: record for record in folder.records()}
         self.curves = {i: folder.curve(i) for i in folder.trial_ids_with_curve()}
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.storage = JournalStorage(JournalFileBackend(str(folder.journal_file)))
         self.study = self._open_optuna()
         self.unfinished = self._reconcile()
 
@@ -99,6 +105,7 @@ class Ledger:
         else:
             return None
         config, published = trial.user_attrs["config"], trial.user_attrs["published"]
+        self.folder.curve_file(_id(trial.number)).touch()  # `status` sees that it runs
         for observer in self.observers:
             observer.trial_started(_id(trial.number), config, published)
         return _id(trial.number), config
@@ -111,7 +118,7 @@ class Ledger:
         report = {
             name: float(value)
             for name, value in result.items()
-            if name.startswith(("train_", "val_")) or name in _NOT_METRICS
+            if name.startswith(("train_", "val_")) or name in _OTHER_COLUMNS
         }
         append_line(self.folder.curve_file(trial_id), report)
         curve.append(report)
@@ -145,6 +152,14 @@ class Ledger:
         return [t.number for t in trials if t.state != TrialState.WAITING]
 
     def _open_optuna(self) -> optuna.Study:
+        _mend_journal(self.folder.journal_file)
+        self.storage = JournalStorage(JournalFileBackend(str(self.folder.journal_file)))
+        study = optuna.create_study(
+            study_name=self.plan.name,
+            storage=self.storage,
+            direction="minimize",
+            load_if_exists=True,
+        )
         with warnings.catch_warnings():  # `group` is marked experimental since Optuna 2.8
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler = optuna.samplers.TPESampler(
@@ -153,15 +168,10 @@ class Ledger:
                 # Optuna's own 10 would leave a short study nothing but random draws
                 n_startup_trials=max(4, min(10, self.plan.trials // 4)),
                 # a resumed sampler must not draw its first draws again
-                seed=self.plan.seed + len(self.curves),
+                seed=self.plan.seed + 1_000_003 * len(study.get_trials(deepcopy=False)),
             )
-        return optuna.create_study(
-            study_name=self.plan.name,
-            storage=self.storage,
-            direction="minimize",
-            load_if_exists=True,
-            sampler=sampler,
-        )
+        study.sampler = sampler
+        return study
 
     def _reconcile(self) -> list[Trial]:
         """Bring Optuna level with the records; returns the trials that are still to end."""

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from galaxytune.export import Export
-from trainables.checkpoint import write_atomically
 from trainables.decision_tree import COLUMNS
+from trainables.files import write_atomically
+from trainables.galaxies.damage import DAMAGE, one_line
 from trainables.galaxies.galaxy_file import open_galaxies
 from trainables.galaxies.image_files import IMAGE_SUFFIXES, read_image
 from trainables.network import IMAGE_SIDE
@@ -39,8 +40,8 @@ def _from_folder(folder: Path) -> list[tuple[str, Opener]]:
 def _from_zip(path: Path) -> list[tuple[str, Opener]]:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise ValueError(f"{path} is not a whole zip file ({error})") from None
+    except DAMAGE as error:
+        raise ValueError(f"{path} is not a whole zip file ({one_line(error)})") from None
     names = sorted(n for n in archive.namelist() if n.lower().endswith(IMAGE_SUFFIXES))
     return [(Path(name).stem, lambda name=name: archive.open(name)) for name in names]  # type: ignore[misc]
 
@@ -50,8 +51,8 @@ def _from_catalog(path: Path) -> list[tuple[str, Opener]]:
         table = (
             pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str)
         )
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read as a catalog ({error})") from None
+    except DAMAGE as error:
+        raise ValueError(f"{path} cannot be read as a catalog ({one_line(error)})") from None
     missing = [c for c in ("id_str", "file_loc") if c not in table.columns]
     if missing:
         raise ValueError(f"{path} lacks the columns {', '.join(missing)}")
@@ -85,8 +86,8 @@ def _decoded(
         try:
             with opener() as file:
                 image = read_image(file, crop=crop, side=IMAGE_SIDE)
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
-            skipped.append(f"{name}: {error}")
+        except DAMAGE as error:
+            skipped.append(f"{name}: {one_line(error)}")
             continue
         ids.append(name)
         pixels.append(image)

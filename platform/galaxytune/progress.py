@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from analysis.trial_record import TrialRecord
 
@@ -42,5 +43,5 @@ class SearchProgress:
         best = "" if self.best is None else f"; best so far {self.best:.4f}"
         self.console.print(
             f"[{_COLOURS[record.status]}]{self.num_ended}/{self.num_trials}[/] trial {record.id} "
-            f"{record.architecture} {record.status} ({record.reason}){value}{best}"
+            f"{record.architecture} {record.status} ({escape(record.reason)}){value}{best}"
         )

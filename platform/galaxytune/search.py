@@ -13,6 +13,7 @@ from galaxytune.ledger import Ledger, StudyObserver
 from galaxytune.progress import SearchProgress
 from galaxytune.study_folder import StudyFolder, create_study
 from galaxytune.study_plan import StudyPlan, store_plan
+from trainables.galaxies.damage import one_line
 from trainables.galaxies.galaxy_file import fingerprint, open_galaxies
 from trainables.galaxies.split import split_galaxies
 
@@ -90,7 +91,7 @@ def _run_locked(folder: StudyFolder, where: ClusterAddress) -> None:
     ledger.observers = tuple(observers)
     try:
         if ledger.num_left:
-            with _ray(where):
+            with ray_connection(where):
                 _tune(ledger)
     finally:
         if mirror is not None:
@@ -102,7 +103,7 @@ def _run_locked(folder: StudyFolder, where: ClusterAddress) -> None:
 
 
 @contextmanager
-def _ray(where: ClusterAddress) -> Iterator[None]:
+def ray_connection(where: ClusterAddress) -> Iterator[None]:
     """A connection to Ray; one that the caller has made is used and left open."""
     os.environ.update(_ENVIRONMENT)
     import ray  # noqa: TID251
@@ -159,6 +160,7 @@ def trials_at_once(cpus_per_trial: float, gpus_per_trial: float) -> int:
 
 
 def _tune(ledger: Ledger) -> None:
+    import ray  # noqa: TID251
     from ray import tune  # noqa: TID251
 
     from galaxytune.scheduler import StudyScheduler
@@ -185,4 +187,7 @@ def _tune(ledger: Ledger) -> None:
         ),
     )
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-        tuner.fit()
+        try:
+            tuner.fit()
+        except (tune.TuneError, ray.exceptions.RayError) as error:
+            raise RuntimeError(f"Ray Tune gave up: {one_line(error)}") from error

@@ -7,7 +7,14 @@ from typing import Any, cast
 from analysis.leaderboard import best_trial, leaderboard_rows, published_trial, ranked
 from analysis.noise_floor import noise_floor
 from galaxytune.cli import say
-from galaxytune.search import ClusterAddress, check_data_unchanged, new_study, run_study
+from galaxytune.search import (
+    ClusterAddress,
+    check_data_unchanged,
+    new_study,
+    ray_connection,
+    run_study,
+    trials_at_once,
+)
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_plan import StudyPlan, make_plan
 from search_spaces import config_class
@@ -77,8 +84,10 @@ def plan_from_options(
 
     values: dict[str, Any] = {} if plan_file is None else read_yaml(plan_file)
     values |= {name: value for name, value in options.items() if value is not None}
-    if settings:
-        values["set"] = {**values.get("set", {}), **parse_settings(settings)}
+    in_file = values.pop("set", None) or {}
+    if not isinstance(in_file, dict):
+        raise ValueError(f"`set` of {plan_file} must hold keys and values, got {in_file!r}")
+    values["set"] = {**in_file, **parse_settings(settings)}
     missing = [option for name, option in _NEEDED.items() if name not in values]
     if missing:
         raise ValueError(f"a search needs {', '.join(missing)} (or a plan file that says so)")
@@ -88,9 +97,12 @@ def plan_from_options(
 
 def search_and_report(plan: StudyPlan, storage: Path, where: ClusterAddress) -> None:
     """Make a study, run it and say what it found."""
-    folder = new_study(plan, storage)
-    say(f"study {plan.name}: {plan.trials} trials of {plan.epochs} epochs -> {folder.path}")
-    run_study(folder, where)
+    open_galaxies(Path(plan.data))  # the cheap checks, before Ray is started
+    with ray_connection(where):
+        trials_at_once(plan.cpus_per_trial, plan.gpus_per_trial)  # an impossible plan is no study
+        folder = new_study(plan, storage)
+        say(f"study {plan.name}: {plan.trials} trials of {plan.epochs} epochs -> {folder.path}")
+        run_study(folder)
     for line in outcome_lines(folder):
         say(line)
 
@@ -109,7 +121,7 @@ def outcome_lines(folder: StudyFolder) -> list[str]:
     """What a study found: the best trial, and what it gains over the published config."""
     records = folder.records()
     if not any(record.status == "complete" for record in records):
-        return [f"no trial is complete; the last: {records[-1].reason}"]
+        raise RuntimeError(f"no trial was completed; the last one: {records[-1].reason}")
     best, published = best_trial(records), published_trial(records)
     lines = [f"best: trial {best.id}, {best.architecture}, validation RMSE {best.val_rmse:.4f}"]
     if published is not None and published.val_rmse and best.val_rmse:

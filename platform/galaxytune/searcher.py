@@ -31,10 +31,10 @@ class StudySearcher(Searcher):
             trial_id=own_id,
             config=config,
             data=plan.data,
-            split=plan.split,
-            num_galaxies=plan.num_galaxies,
+            split=str(folder.split_file),
             checkpoints=str(folder.checkpoint_folder(own_id)),
             num_threads=max(1, int(plan.cpus_per_trial)),
+            uses_gpu=plan.gpus_per_trial > 0,
         )
         return {"task": task}
 

@@ -4,16 +4,14 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from filelock import FileLock, Timeout
 
 from analysis.trial_record import TrialRecord, json_lines, read_records
 from galaxytune.study_plan import StoredPlan, read_plan, write_plan
 from search_spaces.declaration.frozen_config import did_you_mean
 from trainables.galaxies.galaxy_file import Galaxies
-from trainables.galaxies.split import Split
+from trainables.galaxies.split import Split, load_split, save_split
 
-DEFAULT_STORAGE = Path("studies")
 State = Literal["running", "finished", "interrupted"]
 
 
@@ -28,6 +26,7 @@ class StudyFolder:
         self.journal_file = path / "optuna.journal"
         self.curves = path / "curves"
         self.checkpoints = path / "checkpoints"
+        self.split_file = path / "split.npz"
         self.report = path / "report"
         self.ray = path / "ray"
 
@@ -76,8 +75,7 @@ class StudyFolder:
 
     def split_rows(self) -> Split:
         """The stored split, as row numbers of the data file."""
-        with np.load(self.path / "split.npz") as stored:
-            return Split(stored["training"], stored["validation"], stored["test"])
+        return load_split(self.split_file)
 
 
 def create_study(storage: Path, plan: StoredPlan, galaxies: Galaxies, split: Split) -> StudyFolder:
@@ -90,15 +88,7 @@ def create_study(storage: Path, plan: StoredPlan, galaxies: Galaxies, split: Spl
         )
     for path in (folder.curves, folder.checkpoints):
         path.mkdir(parents=True, exist_ok=True)
-    np.savez(
-        folder.path / "split.npz",
-        training=split.training,
-        validation=split.validation,
-        test=split.test,
-        training_ids=galaxies.ids[split.training],
-        validation_ids=galaxies.ids[split.validation],
-        test_ids=galaxies.ids[split.test],
-    )
+    save_split(folder.split_file, split, galaxies.ids)
     write_plan(plan, folder.plan_file)  # last: a folder with a plan is whole
     return folder
 

@@ -19,6 +19,7 @@ from search_spaces.declaration.frozen_config import (
     to_yaml,
 )
 from search_spaces.declaration.training_protocol import TrainingProtocol
+from trainables.files import write_atomically
 
 WandbMode = Literal["offline", "online", "disabled"]
 _REPORTED_PACKAGES = ("galaxytune", "torch", "ray", "optuna", "wandb", "numpy")
@@ -129,8 +130,8 @@ def store_plan(
 
 
 def write_plan(plan: StoredPlan, path: Path) -> None:
-    """Write a stored plan as YAML."""
-    path.write_text(to_yaml(plan))
+    """Write a stored plan as YAML, whole or not at all."""
+    write_atomically(path, lambda temporary: temporary.write_text(to_yaml(plan)))
 
 
 def read_plan(path: Path) -> StoredPlan:

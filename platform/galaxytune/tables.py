@@ -37,15 +37,20 @@ def leaderboard_table(title: str, rows: Sequence[Mapping[str, Any]], noise_floor
 
 
 def study_status(folder: StudyFolder) -> dict[str, Any]:
-    """{"study", "state", "counts": {status: n}}; running counts trials with an open curve."""
-    records = folder.records()
-    counts = {status: 0 for status in ("complete", "pruned", "failed", "running", "waiting")}
+    """{"study", "state", "counts": {status: n}}.
+
+    Trials that were begun and have not ended are "running" while a driver runs, else
+    "interrupted"; those not yet begun are "waiting".
+    """
+    state, records = folder.state(), folder.records()
+    counts = dict.fromkeys(("complete", "pruned", "failed", "running", "interrupted"), 0)
     for record in records:
         counts[record.status] += 1
     ended = {record.id for record in records}
-    counts["running"] = sum(i not in ended for i in folder.trial_ids_with_curve())
-    counts["waiting"] = max(0, folder.plan.trials - len(records) - counts["running"])
-    return {"study": folder.name, "state": folder.state(), "counts": counts}
+    begun = sum(trial_id not in ended for trial_id in folder.trial_ids_with_curve())
+    counts["running" if state == "running" else "interrupted"] = begun
+    counts["waiting"] = max(0, folder.plan.trials - len(records) - begun)
+    return {"study": folder.name, "state": state, "counts": counts}
 
 
 def status_table(folder: StudyFolder) -> Table:
@@ -56,6 +61,7 @@ def status_table(folder: StudyFolder) -> Table:
     for column in ("trial", "status", "epoch", "val RMSE", "best val RMSE"):
         table.add_column(column, justify="right")
     records = {record.id: record for record in folder.records()}
+    unfinished = "running" if status["state"] == "running" else "interrupted"
     for trial_id in folder.trial_ids_with_curve():
         curve = folder.curve(trial_id)
         if not curve:
@@ -64,7 +70,7 @@ def status_table(folder: StudyFolder) -> Table:
         record = records.get(trial_id)
         table.add_row(
             trial_id,
-            "running" if record is None else record.status,
+            unfinished if record is None else record.status,
             f"{len(curve)}/{folder.plan.epochs}",
             _number(values[-1]),
             _number(min(values)),

@@ -6,7 +6,6 @@ and written anew from its curve; online it is continued under the same id, and t
 drops the steps that it has.
 """
 
-import json
 import logging
 import os
 import queue
@@ -14,14 +13,13 @@ import shutil
 import threading
 from collections.abc import Mapping
 from netrc import NetrcParseError, netrc
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import wandb  # noqa: TID251  the one module that knows W&B
 
-from analysis.trial_record import TrialRecord
-from galaxytune.ledger import Ledger
+from analysis.trial_record import TrialRecord, json_lines
+from galaxytune.ledger import Ledger, append_line
 from galaxytune.study_plan import WandbMode
 
 _log = logging.getLogger(__name__)
@@ -53,6 +51,7 @@ class WandbMirror:
         self.folder.mkdir(exist_ok=True)
         self.runs: dict[str, Any] = {}
         self._queue: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | None] = queue.SimpleQueue()
+        self._is_whole = False
         self._thread = threading.Thread(target=self._work, name="wandb-mirror", daemon=True)
         self._catch_up()
         self._thread.start()
@@ -74,27 +73,27 @@ class WandbMirror:
         """Wait until all is written, a minute at most."""
         self._queue.put(None)
         self._thread.join(_SECONDS_TO_CLOSE)
-        if self._thread.is_alive():
-            _log.warning("W&B did not finish in time; `galaxytune resume` writes the rest")
+        if not self._is_whole:
+            _log.warning("W&B did not take every run; `galaxytune resume` writes the rest")
 
     def _catch_up(self) -> None:
         """Queue again every finished trial whose run was not closed."""
-        mirrored = set()
-        marks = self.folder / _MIRRORED
-        if marks.exists():
-            mirrored = {json.loads(line) for line in marks.read_text().splitlines() if line}
+        mirrored = {mark["id"] for mark in json_lines(self.folder / _MIRRORED)}
         for record in self.ledger.records.values():
             if record.id not in mirrored:
                 self.trial_started(record.id, record.config, record.published)
                 self.trial_finished(record)
 
     def _work(self) -> None:
+        failed = False
         while (job := self._queue.get()) is not None:
             name, arguments = job
             try:
                 getattr(self, name)(*arguments)
-            except (wandb.Error, OSError) as error:
+            except (wandb.Error, OSError, RuntimeError, ValueError) as error:
                 _log.warning("W&B: %s", error)
+                failed = True
+        self._is_whole = not failed
 
     def _open(
         self, trial_id: str, config: dict[str, Any], published: bool, curve: list[dict[str, float]]
@@ -144,5 +143,4 @@ class WandbMirror:
             }
         )
         run.finish(exit_code=1 if record.status == "failed" else 0)
-        with Path(self.folder / _MIRRORED).open("a") as marks:
-            marks.write(json.dumps(record.id) + "\n")
+        append_line(self.folder / _MIRRORED, {"id": record.id})

@@ -38,6 +38,10 @@ def _one_line(model: type[FrozenConfig], error: ValidationError) -> str:
 
 def build(model: type[Model], values: Mapping[str, Any]) -> Model:
     """Construct `model` from `values`; a ValueError says in one line what is wrong."""
+    for name, value in values.items():
+        field = model.model_fields.get(name)
+        if isinstance(value, bool) and field is not None and field.annotation in (int, float):
+            raise ValueError(f"{name}: should be a number, got {value}")
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:

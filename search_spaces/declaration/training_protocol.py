@@ -7,7 +7,7 @@ read in them. Ranges stand beside the defaults, each declared here once.
 from typing import Annotated, Literal
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from search_spaces.declaration.frozen_config import FrozenConfig
 from search_spaces.declaration.hyperparameters import Each, OnlyIf
@@ -68,7 +68,10 @@ class TrainingProtocol(FrozenConfig):
     #                        factor on shift, zoom and shear; 1 is the published strength
 
     # loss: mean squared error + sum over questions of coefficient x |tree residual|
-    tree: Literal["true", "as_published"] = "true"  # as_published ties Class7 to Class5.2
+    tree: Annotated[
+        Literal["true", "as_published"],
+        BeforeValidator(lambda given: "true" if given is True else given),
+    ] = "true"  # as_published ties Class7 to Class5.2; YAML reads an unquoted true as a boolean
     coefficient_sharing: Annotated[
         Literal["shared", "per_question"], CategoricalDistribution(("shared", "per_question"))
     ] = "shared"  # seed: one coefficient

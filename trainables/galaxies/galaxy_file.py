@@ -9,7 +9,6 @@ import hashlib
 import os
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from trainables.decision_tree import NUM_ANSWERS
+from trainables.galaxies.damage import DAMAGE, one_line
 
 DEFAULT_CROP = 210  # pixels of the 424 of a Kaggle JPEG: the student project's centre crop
 _CHUNK = 1 << 22
@@ -73,13 +73,14 @@ def _members(path: Path) -> dict[str, zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = {i.filename.removesuffix(".npy"): i for i in archive.infolist()}
-    except (zipfile.BadZipFile, OSError) as error:
+    except DAMAGE as error:
         raise ValueError(
-            f"{path} is not a whole npz file ({error}); make one with `galaxytune data build`"
+            f"{path} is not a whole npz file ({one_line(error)}); "
+            "make one with `galaxytune data build`"
         ) from None
     for name in ("images", "target"):
         if name not in members:
-            found = ", ".join(sorted(members)) or "nothing"
+            found = ", ".join(map(_printable, sorted(members))) or "nothing"
             raise ValueError(f"{path} has no array {name!r}; it holds {found}")
     return members
 
@@ -143,15 +144,15 @@ def open_galaxies(path: Path) -> Galaxies:
         unbiased = _array(path, members, "unbiased")
         num_votes = _array(path, members, "num_votes")
         crop = _array(path, members, "crop")
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, ValueError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
+    except DAMAGE as error:
+        raise ValueError(f"{path} is damaged: {one_line(error)}") from None
     assert target is not None  # _members has seen it
     _check_form(path, images, target)
     if ids is None:
         ids = np.arange(len(target))
-    for name, column in (("ids", ids), ("unbiased", unbiased), ("num_votes", num_votes)):
-        if column is not None and column.shape != (len(target),):
-            raise ValueError(f"{path}: {name} has shape {column.shape}, not ({len(target)},)")
+    _check_columns(path, len(target), ids=ids, unbiased=unbiased, num_votes=num_votes)
+    if crop is not None and (crop.shape != () or crop.dtype.kind not in "iu"):
+        raise ValueError(f"{path}: crop must be one whole number, got {crop!r}")
     if len(np.unique(ids)) != len(ids):
         raise ValueError(f"{path}: ids are not unique")
     return Galaxies(
@@ -164,12 +165,27 @@ def open_galaxies(path: Path) -> Galaxies:
     )
 
 
+def _printable(name: str) -> str:
+    return name if name.isprintable() else repr(name)
+
+
+def _check_columns(path: Path, length: int, **columns: NDArray[Any] | None) -> None:
+    for name, column in columns.items():
+        if column is None:
+            continue
+        if column.shape != (length,):
+            raise ValueError(f"{path}: {name} has shape {column.shape}, not ({length},)")
+        kinds, wanted = ("bui", "true or false") if name == "unbiased" else ("iu", "whole numbers")
+        if column.dtype.kind not in kinds:
+            raise ValueError(f"{path}: {name} must be {wanted}, got {column.dtype}")
+
+
 def _check_form(path: Path, images: NDArray[Any], target: NDArray[Any]) -> None:
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
         raise ValueError(
             f"{path}: images must be uint8 [N, S, S, 3], got {images.dtype} {list(images.shape)}"
         )
-    if images.shape[1] != images.shape[2]:
+    if images.shape[1] != images.shape[2] or images.shape[1] == 0:
         raise ValueError(f"{path}: images must be square, got {list(images.shape)}")
     if target.ndim != 2 or target.shape[1] != NUM_ANSWERS or target.dtype.kind != "f":
         raise ValueError(
@@ -189,20 +205,20 @@ def _check_form(path: Path, images: NDArray[Any], target: NDArray[Any]) -> None:
 
 def _bytes_of(path: Path) -> Iterator[bytes]:
     with zipfile.ZipFile(path) as archive:
-        for name in ("images.npy", "target.npy", "ids.npy"):
-            if name in archive.namelist():
-                with archive.open(name) as file:
+        for name in ("images", "target", "ids", "unbiased", "num_votes", "crop"):
+            if f"{name}.npy" in archive.namelist():
+                with archive.open(f"{name}.npy") as file:
                     while chunk := file.read(_CHUNK):
                         yield chunk
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 of images, targets and ids; reads the whole file, so damage anywhere is found."""
+    """SHA-256 of all arrays that decide a study; each is read whole, so damage is found."""
     digest = hashlib.sha256()
     _members(path)
     try:
         for chunk in _bytes_of(path):
             digest.update(chunk)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
+    except DAMAGE as error:
+        raise ValueError(f"{path} is damaged: {one_line(error)}") from None
     return f"sha256:{digest.hexdigest()}"

@@ -5,7 +5,9 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+
+from trainables.galaxies.damage import DAMAGE, one_line
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -20,8 +22,8 @@ def read_image(source: Path | IO[bytes], *, crop: int, side: int) -> NDArray[np.
     try:
         with Image.open(source) as opened:
             image = opened.convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"not a readable image ({' '.join(str(error).split())})") from None
+    except (*DAMAGE, Image.DecompressionBombError) as error:
+        raise ValueError(f"not a readable image ({one_line(error)})") from None
     width, height = image.size
     if (width, height) != (side, side):
         if min(width, height) < crop:

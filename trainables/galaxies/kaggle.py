@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.decision_tree import COLUMNS
+from trainables.galaxies.damage import DAMAGE, one_line
 from trainables.galaxies.galaxy_file import save_galaxies
 from trainables.galaxies.image_files import IMAGE_SUFFIXES, read_image
 
@@ -77,15 +78,22 @@ def read_solutions(folder: Path) -> pd.DataFrame:
         raise ValueError(f"{folder} holds neither {SOLUTIONS}.zip nor {SOLUTIONS}.csv")
     try:
         table = pd.read_csv(folder / name)
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
-        raise ValueError(f"{folder / name} cannot be read ({error})") from None
+    except DAMAGE as error:
+        raise ValueError(f"{folder / name} cannot be read ({one_line(error)})") from None
     missing = [c for c in ("GalaxyID", *COLUMNS) if c not in table.columns]
     if missing:
         raise ValueError(f"{folder / name} lacks the columns {', '.join(missing)}")
     table = table.set_index("GalaxyID").sort_index()
     if table.index.has_duplicates:
         raise ValueError(f"{folder / name} names a galaxy twice")
-    return table[list(COLUMNS)].astype(np.float32)
+    try:
+        votes = table[list(COLUMNS)].astype(np.float32)
+    except ValueError as error:
+        raise ValueError(f"{folder / name} holds what is no number ({one_line(error)})") from None
+    incomplete = votes.index[~np.isfinite(votes.to_numpy()).all(axis=1)]
+    if len(incomplete):
+        raise ValueError(f"{folder / name} has no vote in a cell of galaxy {incomplete[0]}")
+    return votes
 
 
 def build_from_kaggle(
@@ -118,8 +126,8 @@ def build_from_kaggle(
         try:
             with images.open(ids[row]) as file:
                 pixels[row] = read_image(file, crop=crop, side=side)
-        except (ValueError, zipfile.BadZipFile, OSError) as error:
-            reasons[row] = str(error)
+        except DAMAGE as error:
+            reasons[row] = one_line(error)
 
     with ThreadPoolExecutor(num_threads) as pool:
         for done, _ in enumerate(pool.map(fill, range(len(ids))), start=1):

@@ -2,7 +2,8 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,10 +73,23 @@ def split_galaxies(galaxies: Galaxies, name: SplitName, num_galaxies: int | None
         split = split_by_hash(galaxies.ids, galaxies.unbiased)
     if num_galaxies is not None:
         split = _thinned(split, galaxies.ids, num_galaxies / len(galaxies))
-    for part, rows in (("training", split.training), ("validation", split.validation)):
+    parts = {"training": split.training, "validation": split.validation, "test": split.test}
+    for part, rows in parts.items():
         if len(rows) == 0:
             raise ValueError(f"no galaxy falls to the {part} part; give more galaxies")
     return split
+
+
+def save_split(path: Path, split: Split, ids: NDArray[np.int64]) -> None:
+    """Write the rows of each part, and for readers the galaxies' ids."""
+    parts = {"training": split.training, "validation": split.validation, "test": split.test}
+    np.savez(path, **dict[str, Any](parts | {f"{n}_ids": ids[r] for n, r in parts.items()}))
+
+
+def load_split(path: Path) -> Split:
+    """Read what `save_split` wrote."""
+    with np.load(path) as stored:
+        return Split(stored["training"], stored["validation"], stored["test"])
 
 
 def _thinned(split: Split, ids: NDArray[np.int64], share: float) -> Split:
