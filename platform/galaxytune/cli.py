@@ -173,6 +173,8 @@ def resume(
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, e.g. auto.")] = None,
     local_cpus: Annotated[int | None, typer.Option(min=1)] = None,
     local_gpus: Annotated[int | None, typer.Option(min=0)] = None,
+    gpus_per_trial: Annotated[float | None, typer.Option(help="Change the trials' share.")] = None,
+    cpus_per_trial: Annotated[float | None, typer.Option(help="Change the trials' share.")] = None,
     storage: Storage = STUDIES,
 ) -> None:
     """Go on with a study whose driver was stopped or killed; finished trials are kept."""
@@ -180,7 +182,8 @@ def resume(
     from galaxytune.search_commands import resume_and_report
 
     study = _study(storage, name)
-    resume_and_report(study, ClusterAddress(address, local_cpus, local_gpus))
+    shares = {"gpus_per_trial": gpus_per_trial, "cpus_per_trial": cpus_per_trial}
+    resume_and_report(study, ClusterAddress(address, local_cpus, local_gpus), shares)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import Timeout
 
@@ -159,6 +160,11 @@ def trials_at_once(cpus_per_trial: float, gpus_per_trial: float) -> int:
     return total
 
 
+def _own_id(trial: Any) -> str:
+    """Tune's name and folder of a trial: the study's id of it."""
+    return str(trial.config["task"].trial_id)
+
+
 def _tune(ledger: Ledger) -> None:
     import ray  # noqa: TID251
     from ray import tune  # noqa: TID251
@@ -178,6 +184,8 @@ def _tune(ledger: Ledger) -> None:
             num_samples=ledger.num_left,
             max_concurrent_trials=min(at_once, ledger.num_left),
             reuse_actors=True,
+            trial_name_creator=_own_id,
+            trial_dirname_creator=_own_id,
         ),
         run_config=tune.RunConfig(
             name="tune",

@@ -16,7 +16,7 @@ from galaxytune.search import (
     trials_at_once,
 )
 from galaxytune.study_folder import StudyFolder
-from galaxytune.study_plan import StudyPlan, make_plan
+from galaxytune.study_plan import StoredPlan, StudyPlan, make_plan, write_plan
 from search_spaces import config_class
 from search_spaces.declaration.frozen_config import build, parse_settings, read_yaml
 from search_spaces.declaration.training_protocol import TrainingProtocol
@@ -107,9 +107,19 @@ def search_and_report(plan: StudyPlan, storage: Path, where: ClusterAddress) -> 
         say(line)
 
 
-def resume_and_report(folder: StudyFolder, where: ClusterAddress) -> None:
-    """Run what is left of a study and say what it found."""
+def resume_and_report(
+    folder: StudyFolder, where: ClusterAddress, shares: Mapping[str, float | None]
+) -> None:
+    """Run what is left of a study and say what it found.
+
+    `shares` may change what of a machine each trial gets: a study can move to another machine.
+    """
     check_data_unchanged(folder)
+    changed = {name: value for name, value in shares.items() if value is not None}
+    if changed:
+        if folder.state() == "running":
+            raise ValueError(f"study {folder.name!r} is being run by another process")
+        write_plan(build(StoredPlan, folder.plan.model_dump() | changed), folder.plan_file)
     done, asked = len(folder.records()), folder.plan.trials
     say(f"study {folder.name}: {done} of {asked} trials have ended, {asked - done} are left")
     run_study(folder, where)
