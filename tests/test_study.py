@@ -187,6 +187,20 @@ def test_a_diverging_trial_is_recorded_and_never_stays(two_gpu_ray, toy_npz, tmp
     assert "train_loss is" in folder.records()[0].reason
 
 
+def test_an_exception_fails_its_trial_alone_and_says_why(two_gpu_ray, toy_npz, tmp_path) -> None:
+    settings = {"width": 0.1, "batch_size": 32}
+    changes = {"architectures": ["simple_cnn"], "set": settings, "wandb": "disabled"}
+    folder = new_study(plan(toy_npz, trials=2, epochs=1, **changes), tmp_path)
+    folder.checkpoint_folder("00000").mkdir()
+    (folder.checkpoint_folder("00000") / "last.pt").write_bytes(b"cut sh")
+    run_study(folder)
+    assert_whole(folder)
+    records = {record.id: record for record in folder.records()}
+    assert records["00001"].status == "complete"
+    assert records["00000"].status == "failed"
+    assert "Error" in records["00000"].reason
+
+
 def training_processes() -> Iterator[int]:
     """Processes below this one in which Ray runs a trial, by Linux's /proc."""
     parents = {}

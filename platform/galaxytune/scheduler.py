@@ -1,12 +1,17 @@
 """Asynchronous successive halving (Li et al. 2020, MLSys) whose rungs are a study's curves."""
 
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 from ray.tune.experiment import Trial  # noqa: TID251  an extension point of Ray Tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler  # noqa: TID251
 
 from galaxytune.ledger import Ledger
+
+_LONGEST_REASON = 300  # characters
+_EXCEPTION = re.compile(r"[\w.]*(Error|Exception|Interrupt)\b.*: ")  # a traceback's last line
 
 
 class Rungs:
@@ -86,7 +91,7 @@ class StudyScheduler(FIFOScheduler):
 
         Tune calls this before each retry too, and then the trial's status is ERROR already.
         """
-        if False and trial.status == Trial.ERROR:
+        if trial.status == Trial.ERROR:
             return
         self.ledger.finish(trial.config["task"].trial_id, "failed", _reason(trial))
 
@@ -104,5 +109,9 @@ class StudyScheduler(FIFOScheduler):
 
 
 def _reason(trial: Trial) -> str:
-    lines = [line for line in str(trial.get_pickled_error() or "").splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "the worker died without a message"
+    """The exception's name and text from the error file that Tune has just written here."""
+    if trial.error_file is None or not Path(trial.error_file).exists():
+        return "the worker died without a message"
+    lines = [line for line in Path(trial.error_file).read_text().splitlines() if line.strip()]
+    named = [line for line in lines if _EXCEPTION.match(line)]
+    return (named or lines)[-1].strip()[:_LONGEST_REASON]
