@@ -5,8 +5,8 @@ import tokenize
 import zipfile
 import zlib
 
-# RuntimeError is an encrypted zip member (and NotImplementedError an unknown compression),
-# TokenError a damaged npy header, SyntaxError a broken PNG.
+# RuntimeError is an encrypted zip member, or by its subclass one of unknown compression;
+# TokenError is a damaged npy header, SyntaxError a broken PNG.
 DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
