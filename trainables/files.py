@@ -1,9 +1,11 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and lines that survive a crash."""
 
+import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -20,3 +22,31 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def append_line(path: Path, values: Mapping[str, Any]) -> None:
+    """Append one JSON line and wait until it is on disk; a half-written last line is ended."""
+    with path.open("a+b") as file:
+        if file.seek(0, os.SEEK_END) and not _ends_line(file):
+            file.write(b"\n") if _last_is_whole(path) else file.truncate(last_line_start(path))
+        file.write(json.dumps(values).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _ends_line(file: Any) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return bool(file.read(1) == b"\n")
+
+
+def last_line_start(path: Path) -> int:
+    """Where the last line of a file begins, in bytes; its end if the file ends that line."""
+    return path.read_bytes().rfind(b"\n") + 1
+
+
+def _last_is_whole(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes()[last_line_start(path) :])
+    except ValueError:
+        return False
+    return True

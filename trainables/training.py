@@ -28,6 +28,11 @@ class Diverged(RuntimeError):
     """A loss or metric was not finite; the message says which and when."""
 
 
+def training_device(wants_gpu: bool = True) -> torch.device:
+    """This process's GPU; the CPU where none is wanted or there is none."""
+    return torch.device("cuda" if wants_gpu and torch.cuda.is_available() else "cpu")
+
+
 def to_images(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
     """Map pixels [B, S, S, 3] uint8 to images [B, 3, 64, 64] float32 in 0..1 on the device.
 

@@ -18,7 +18,7 @@ from search_spaces import config_from_values
 from trainables.checkpoint import BEST, load_state, save_state, save_weights
 from trainables.galaxies.galaxy_file import Galaxies, open_galaxies
 from trainables.galaxies.split import Split, load_split
-from trainables.training import Diverged, TrainingRun
+from trainables.training import Diverged, TrainingRun, training_device
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,6 @@ class TrialTask:
 def _galaxies(data: str, split: str) -> tuple[Galaxies, Split]:
     """Map a file once a process; a reused actor finds it ready for its next trial."""
     return open_galaxies(Path(data)), load_split(Path(split))
-
-
-def training_device(uses_gpu: bool) -> torch.device:
-    """The GPU that Ray gave this trial; the CPU if it asked for none or there is none."""
-    return torch.device("cuda" if uses_gpu and torch.cuda.is_available() else "cpu")
 
 
 def run_trial(parameters: dict[str, Any]) -> None:

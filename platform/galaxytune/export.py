@@ -27,7 +27,7 @@ from trainables.files import write_atomically
 from trainables.galaxies.galaxy_file import Galaxies, open_galaxies
 from trainables.metrics import evaluate, rmse
 from trainables.network import GalaxyNetwork
-from trainables.training import predict
+from trainables.training import predict, training_device
 
 CONFIG, MODEL, METRICS = "config.yaml", "model.safetensors", "metrics.json"
 PROVENANCE, CARD = "provenance.json", "README.md"
@@ -130,7 +130,7 @@ def export_best(folder: StudyFolder, out: Path) -> TrialRecord:
     config = config_from_values(best.config)
     weights = load_weights(folder.checkpoint_folder(best.id) / BEST)
     network = network_with_weights(config, weights)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = training_device()
     published = published_trial(records)
     metrics = {
         "validation": split_metrics(network, galaxies, split.validation, device),

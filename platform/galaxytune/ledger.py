@@ -5,7 +5,6 @@ Order matters when the driver may die at any moment: a trial is first recorded i
 On resume whatever is behind is brought level with those two.
 """
 
-import json
 import os
 import shutil
 import warnings
@@ -23,6 +22,7 @@ from analysis.trial_record import Status, TrialRecord
 from galaxytune.proposals import draw_config, enqueue_published
 from galaxytune.study_folder import StudyFolder
 from trainables.checkpoint import LAST
+from trainables.files import append_line, last_line_start
 
 _KEPT_CHECKPOINTS = 5  # weights of so many best trials stay, besides those of live trials
 _OTHER_COLUMNS = ("epoch", "seconds", "learning_rate")
@@ -41,46 +41,20 @@ class StudyObserver(Protocol):
         """A trial's record is written."""
 
 
-def append_line(path: Path, values: Mapping[str, Any]) -> None:
-    """Append one JSON line and wait until it is on disk; a half-written last line is ended."""
-    with path.open("a+b") as file:
-        if file.seek(0, os.SEEK_END) and not _ends_line(file):
-            file.write(b"\n") if _last_is_whole(path) else file.truncate(_last_line_start(path))
-        file.write(json.dumps(values).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _ends_line(file: Any) -> bool:
-    file.seek(-1, os.SEEK_END)
-    return bool(file.read(1) == b"\n")
-
-
-def _last_line_start(path: Path) -> int:
-    return path.read_bytes().rfind(b"\n") + 1
-
-
-def _last_is_whole(path: Path) -> bool:
-    try:
-        json.loads(path.read_bytes()[_last_line_start(path) :])
-    except ValueError:
-        return False
-    return True
-
-
 def _mend_journal(journal: Path) -> None:
     """Undo what a driver killed in mid-write leaves; only the holder of the study calls this."""
     Path(f"{journal}.lock").unlink(missing_ok=True)
     if journal.exists() and not journal.read_bytes().endswith(b"\n"):
-        os.truncate(journal, _last_line_start(journal))
+        os.truncate(journal, last_line_start(journal))
 
 
 class Ledger:
     """What is known of every trial of a study, kept level with its folder and with Optuna."""
 
-    def __init__(self, folder: StudyFolder, observers: tuple[StudyObserver, ...] = ()) -> None:
+    def __init__(self, folder: StudyFolder) -> None:
         """Open the folder's records and journal and reconcile them."""
-        self.folder, self.plan, self.observers = folder, folder.plan, observers
+        self.folder, self.plan = folder, folder.plan
+        self.observers: tuple[StudyObserver, ...] = ()
         self.records = {record.id: record for record in folder.records()}
         self.curves = {i: folder.curve(i) for i in folder.trial_ids_with_curve()}
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -110,11 +84,11 @@ class Ledger:
             observer.trial_started(_id(trial.number), config, published)
         return _id(trial.number), config
 
-    def record_epoch(self, trial_id: str, result: Mapping[str, Any]) -> bool:
-        """Put a reported epoch into the curve; False if it stands there already."""
+    def record_epoch(self, trial_id: str, result: Mapping[str, Any]) -> None:
+        """Put a reported epoch into the curve, unless it stands there already."""
         curve = self.curves.setdefault(trial_id, [])
         if trial_id in self.records or int(result["epoch"]) != len(curve) + 1:
-            return False
+            return
         report = {
             name: float(value)
             for name, value in result.items()
@@ -125,7 +99,6 @@ class Ledger:
         self._tell_epoch(trial_id, report)
         for observer in self.observers:
             observer.epoch_reported(trial_id, report)
-        return True
 
     def finish(self, trial_id: str, status: Status, reason: str) -> None:
         """Record how a trial ended, tell Optuna, and let go of what it no longer needs."""

@@ -8,7 +8,6 @@ from typing import IO
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from galaxytune.export import Export
@@ -18,7 +17,7 @@ from trainables.galaxies.damage import DAMAGE, one_line
 from trainables.galaxies.galaxy_file import open_galaxies
 from trainables.galaxies.image_files import IMAGE_SUFFIXES, read_image
 from trainables.network import IMAGE_SIDE
-from trainables.training import predict
+from trainables.training import predict, training_device
 
 _BATCH = 512
 Opener = Callable[[], IO[bytes]]
@@ -127,7 +126,7 @@ def predict_to_table(
         batches = _mapped(source)
     else:
         batches = _decoded(_files(source), export.crop, skipped)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = training_device()
     network = export.network.to(device)
     tables = []
     num_done = 0

@@ -59,7 +59,7 @@ class StudyScheduler(FIFOScheduler):
             max_epochs=plan.epochs,
         )
         for trial_id, curve in ledger.curves.items():
-            for epoch in range(1, len(curve) + 1):
+            for epoch in (rung for rung in self.rungs.values if rung <= len(curve)):
                 self.rungs.may_continue(trial_id, epoch, self._lowest(trial_id, epoch))
 
     def on_trial_result(self, controller: Any, trial: Trial, result: dict[str, Any]) -> str:

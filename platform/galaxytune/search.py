@@ -47,11 +47,7 @@ def new_study(plan: StudyPlan, storage: Path) -> StudyFolder:
     stored = store_plan(
         plan.model_copy(update={"data": str(data)}),
         data_fingerprint=fingerprint(data),
-        num_galaxies_by_part={
-            "training": len(split.training),
-            "validation": len(split.validation),
-            "test": len(split.test),
-        },
+        num_galaxies_by_part={part: len(rows) for part, rows in split.parts().items()},
     )
     return create_study(storage, stored, galaxies, split)
 

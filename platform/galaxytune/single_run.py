@@ -4,15 +4,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from galaxytune.export import provenance_of, split_metrics, write_export
-from galaxytune.ledger import append_line
 from search_spaces.declaration.training_protocol import TrainingProtocol
 from trainables.checkpoint import load_state, save_state
+from trainables.files import append_line
 from trainables.galaxies.galaxy_file import fingerprint, open_galaxies
 from trainables.galaxies.split import SplitName, split_galaxies
-from trainables.training import TrainingRun
+from trainables.training import TrainingRun, training_device
 
 CURVE = "curve.jsonl"
 _FINGERPRINT = "data_fingerprint"
@@ -34,7 +32,7 @@ def train_single(
     """
     galaxies = open_galaxies(data)
     rows = split_galaxies(galaxies, split, num_galaxies)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = training_device()
     run = TrainingRun(config, galaxies, rows, device)
     task: dict[str, Any] = {
         "config": config.model_dump(mode="json"),

@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 import wandb  # noqa: TID251  the one module that knows W&B
 
 from analysis.trial_record import TrialRecord, json_lines
-from galaxytune.ledger import Ledger, append_line
+from galaxytune.ledger import Ledger
 from galaxytune.study_plan import WandbMode
+from trainables.files import append_line
 
 _log = logging.getLogger(__name__)
 _SECONDS_TO_CLOSE = 60.0

@@ -7,7 +7,6 @@ and mapped from there, so that all trials of a node share the same pages of memo
 
 import hashlib
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from trainables.decision_tree import NUM_ANSWERS
+from trainables.files import write_atomically
 from trainables.galaxies.damage import DAMAGE, one_line
 
 DEFAULT_CROP = 210  # pixels of the 424 of a Kaggle JPEG: the student project's centre crop
@@ -55,16 +55,12 @@ def cache_folder() -> Path:
 
 def save_galaxies(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write an uncompressed npz whole or not at all, so that its images can be mapped."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-        try:
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:  # given a name, numpy would add a suffix to it
             np.savez(file, **dict[str, Any](arrays))
-            file.close()
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+
+    write_atomically(path, write)
 
 
 def _members(path: Path) -> dict[str, zipfile.ZipInfo]:

@@ -24,6 +24,10 @@ class Split:
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
 
+    def parts(self) -> dict[str, NDArray[np.int64]]:
+        """The rows of each part under its name."""
+        return {"training": self.training, "validation": self.validation, "test": self.test}
+
 
 def hashed_positions(ids: NDArray[np.int64]) -> NDArray[np.float64]:
     """A number in 0..1 for each id, which depends on the id alone: [N] -> [N]."""
@@ -73,8 +77,7 @@ def split_galaxies(galaxies: Galaxies, name: SplitName, num_galaxies: int | None
         split = split_by_hash(galaxies.ids, galaxies.unbiased)
     if num_galaxies is not None:
         split = _thinned(split, galaxies.ids, num_galaxies / len(galaxies))
-    parts = {"training": split.training, "validation": split.validation, "test": split.test}
-    for part, rows in parts.items():
+    for part, rows in split.parts().items():
         if len(rows) == 0:
             raise ValueError(f"no galaxy falls to the {part} part; give more galaxies")
     return split
@@ -82,7 +85,7 @@ def split_galaxies(galaxies: Galaxies, name: SplitName, num_galaxies: int | None
 
 def save_split(path: Path, split: Split, ids: NDArray[np.int64]) -> None:
     """Write the rows of each part, and for readers the galaxies' ids."""
-    parts = {"training": split.training, "validation": split.validation, "test": split.test}
+    parts = split.parts()
     np.savez(path, **dict[str, Any](parts | {f"{n}_ids": ids[r] for n, r in parts.items()}))
 
 
