@@ -1,6 +1,7 @@
 """The record of a finished trial, one JSON line each in a study's `trials.jsonl`."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -40,6 +41,16 @@ class TrialRecord(BaseModel):
     def tree_residual(self) -> float | None:
         """Mean tree residual at the best epoch, None if no epoch ended."""
         return self.metrics.get("validation", {}).get("tree_residual")
+
+    def config_without(self, *names: str) -> dict[str, Any]:
+        """The config but for some values: what trials that differ in those alone share."""
+        return {key: value for key, value in self.config.items() if key not in names}
+
+
+def differ_only_in(records: Iterable[TrialRecord], *names: str) -> bool:
+    """Whether all these trials have the same config but for these values."""
+    rest = [record.config_without(*names) for record in records]
+    return all(values == rest[0] for values in rest)
 
 
 def json_lines(path: Path) -> list[dict[str, Any]]:

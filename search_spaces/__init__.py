@@ -1,6 +1,7 @@
 """What may be chosen: one module an architecture, each with a frozen `Config`.
 
-A module placed here is found by its name; there is no list to edit.
+A module placed here is found by its name; there is no list to edit. A module whose `Config`
+gives its architecture no default holds a family: its members are named `family:member`.
 """
 
 import importlib
@@ -12,20 +13,42 @@ from search_spaces.declaration.frozen_config import build, did_you_mean
 from search_spaces.declaration.training_protocol import TrainingProtocol
 
 
+def module_name(architecture: str) -> str:
+    """The module that an architecture is found in: `timm` for `timm:convnext_tiny`."""
+    return architecture.partition(":")[0]
+
+
+def _config_of(module: str) -> type[TrainingProtocol]:
+    config: type[TrainingProtocol] = importlib.import_module(f"search_spaces.{module}").Config
+    return config
+
+
+def _modules(families: bool) -> list[str]:
+    found = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.ispkg)
+    return [
+        m for m in found if _config_of(m).model_fields["architecture"].is_required() == families
+    ]
+
+
 def architecture_names() -> list[str]:
-    """Names of all architectures that have a search space, sorted."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.ispkg)
+    """Names of all architectures that have a search space of their own, sorted."""
+    return _modules(families=False)
+
+
+def family_names() -> list[str]:
+    """Names of the families, whose members are named `family:member`, sorted."""
+    return _modules(families=True)
 
 
 def config_class(architecture: str) -> type[TrainingProtocol]:
     """The config class of an architecture; ValueError that lists what exists if unknown."""
-    names = architecture_names()
-    if architecture not in names:
-        raise ValueError(f"no architecture {architecture!r}{did_you_mean(architecture, names)}")
-    config: type[TrainingProtocol] = importlib.import_module(
-        f"search_spaces.{architecture}"
-    ).Config
-    return config
+    family, colon, member = architecture.partition(":")
+    if colon and member and family in family_names():
+        return _config_of(family)
+    if architecture in architecture_names():
+        return _config_of(architecture)
+    names = [*architecture_names(), *(f"{name}:NAME" for name in family_names())]
+    raise ValueError(f"no architecture {architecture!r}{did_you_mean(architecture, names)}")
 
 
 def config_from_values(values: Mapping[str, Any]) -> TrainingProtocol:

@@ -15,7 +15,7 @@ from search_spaces.declaration.hyperparameters import (
 )
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-everywhere = pytest.mark.parametrize("architecture", architecture_names())
+everywhere = pytest.mark.parametrize("architecture", [*architecture_names(), "timm:resnet18"])
 Drawn = tuple[optuna.Trial, dict[str, Any]]
 
 
@@ -75,7 +75,10 @@ def test_published_values_lie_inside_their_distributions(architecture: str, shar
         ({"constraint_coefficients": [0.1]}, "constraint_coefficients: .*at least 11 items"),
         ({"constraint_coefficients": [0.1] * 10 + [-1]}, r"coefficients\.10: .*or equal to 0"),
         ({"architecture": "simple_cn"}, "no architecture 'simple_cn'; did you mean 'simple_cnn'"),
-        ({"architecture": "resnet"}, "there are: parallel_cnn, simple_cnn"),
+        ({"architecture": "resnet"}, "no architecture 'resnet'; did you mean 'resnet50'"),
+        ({"architecture": "maxout"}, "there are: parallel_cnn, resnet50, simple_cnn, timm:NAME"),
+        ({"architecture": "timm:"}, "did you mean 'timm:NAME'"),
+        ({"architecture": "vgg16:a"}, "no architecture 'vgg16:a'"),
     ],
 )
 def test_a_wrong_value_is_named_in_one_line(wrong: dict[str, Any], told: str) -> None:
@@ -125,6 +128,19 @@ def test_enqueued_values_are_drawn_back_as_the_same_config(architecture: str) ->
     study.enqueue_trial(searched_values(config, {"seed": 3}, prefix="p."))
     values = suggest(study.ask(), type(config), {"seed": 3}, prefix="p.")
     assert config_from_values({"architecture": architecture, **values}) == config
+
+
+@everywhere
+def test_what_was_published_is_a_config(architecture: str) -> None:
+    cls = config_class(architecture)
+    published = config_from_values({**cls.PUBLISHED, "architecture": architecture})
+    assert (published.tree, published.early_stopping_metric) == ("as_published", "val_loss")
+
+
+def test_a_condition_may_name_several_values() -> None:
+    for values in ({"unfreeze": u} for u in ("head", "last_stage", "all")):
+        ((trial, _),) = draw("resnet50", 1, **values)
+        assert ("x.layer_decay" in trial.params) == (values["unfreeze"] != "head")
 
 
 def test_coefficients_in_use_follow_the_sharing() -> None:

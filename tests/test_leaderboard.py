@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analysis.figures.leaderboard import save_leaderboard_figure
 from analysis.intervals import rmse_interval
 from analysis.leaderboard import best_trial, leaderboard_rows, published_trial, ranked
-from analysis.leaderboard_figure import save_leaderboard_figure
 from analysis.noise_floor import noise_floor
 from analysis.trial_record import TrialRecord, json_lines, read_records
 from trainables.simulation import simulate_galaxies

@@ -19,7 +19,7 @@ IDS = np.random.default_rng(0).permutation(900_000)[:5000] + 100_000
 def galaxies(ids: np.ndarray, unbiased: np.ndarray | None = None) -> Galaxies:
     images = np.zeros((len(ids), 1, 1, 3), np.uint8)
     target = np.zeros((len(ids), 37), np.float32)
-    return Galaxies(images, target, ids, unbiased, num_votes=None, crop=210)
+    return Galaxies(images, target, ids, unbiased, num_votes=None, crop=210, identity="")
 
 
 def parts(split: Split) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ from trainables.galaxies.galaxy_file import Galaxies
 from trainables.galaxies.split import Split, split_galaxies
 from trainables.learning_rate_schedule import learning_rate_factor
 from trainables.metrics import rmse
-from trainables.training import Diverged, TrainingRun, predict, to_images
+from trainables.training import Diverged, TrainingRun, predict
 
 CPU = torch.device("cpu")
 SIMPLE = {"architecture": "simple_cnn", "width": 0.1, "batch_size": 32, "epochs": 4}
@@ -230,12 +230,3 @@ def test_the_optimiser_follows_the_schedule(start) -> None:
     rates = [report["learning_rate"] for report in train(run)]  # of the last step of 4 an epoch
     falling = [0.5 * (1 + np.cos(np.pi * step / 12)) for step in (3, 7, 11)]
     assert rates == pytest.approx([1e-3, *(1e-3 * f for f in falling)])
-
-
-def test_pixels_become_images_between_0_and_1() -> None:
-    pixels = np.zeros((1, 64, 64, 3), np.uint8)
-    pixels[0, 10, 20] = 255, 51, 0
-    images = to_images(pixels, CPU)
-    assert (images.shape, images.dtype) == ((1, 3, 64, 64), torch.float32)
-    assert images[0, :, 10, 20].tolist() == pytest.approx([1.0, 0.2, 0.0])
-    assert to_images(np.full((2, 128, 128, 3), 51, np.uint8), CPU).shape == (2, 3, 64, 64)

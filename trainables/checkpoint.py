@@ -1,11 +1,12 @@
 """Checkpoints on disk: the last state of a run, and the weights of its best epoch."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from trainables.files import write_atomically
 
 LAST = "last.pt"
 BEST = "best.safetensors"
+_FROZEN = "frozen"  # the folder of frozen weights, and the key under which a file names its own
 
 
 def save_state(folder: Path, state: Mapping[str, Any]) -> None:
@@ -31,8 +33,40 @@ def load_state(folder: Path, device: torch.device) -> dict[str, Any] | None:
 
 def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
     """Write weights as safetensors."""
+    _save(path, weights, {})
+
+
+def _save(path: Path, weights: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    write_atomically(path, lambda temporary: save_file(tensors, str(temporary)))
+    write_atomically(path, lambda temporary: save_file(tensors, str(temporary), metadata))
+
+
+def save_frozen(checkpoints: Path, weights: Mapping[str, Tensor]) -> str | None:
+    """Keep the frozen part of a network once for all trials that share it; returns its name."""
+    if not weights:
+        return None
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode() + weights[name].contiguous().numpy().tobytes())
+    path = checkpoints / _FROZEN / f"{digest.hexdigest()[:24]}.safetensors"
+    if not path.exists():
+        save_weights(path, weights)
+    return path.stem
+
+
+def save_best(folder: Path, weights: Mapping[str, Tensor], frozen: str | None) -> None:
+    """Write a trial's best weights; `frozen` names what `save_frozen` keeps beside the trials."""
+    _save(folder / BEST, weights, {} if frozen is None else {_FROZEN: frozen})
+
+
+def load_best(folder: Path) -> dict[str, Tensor]:
+    """A trial's best weights with the frozen part they belong to; ValueError if not whole."""
+    weights = load_weights(folder / BEST)
+    with safe_open(str(folder / BEST), framework="pt") as file:
+        frozen = (file.metadata() or {}).get(_FROZEN)
+    if frozen is None:
+        return weights
+    return load_weights(folder.parent / _FROZEN / f"{frozen}.safetensors") | weights
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

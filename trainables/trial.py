@@ -15,7 +15,7 @@ import torch
 from ray import tune  # noqa: TID251  the one place where a trial meets Ray
 
 from search_spaces import config_from_values
-from trainables.checkpoint import BEST, load_state, save_state, save_weights
+from trainables.checkpoint import BEST, load_state, save_best, save_frozen, save_state
 from trainables.galaxies.galaxy_file import Galaxies, open_galaxies
 from trainables.galaxies.split import Split, load_split
 from trainables.training import Diverged, TrainingRun, training_device
@@ -58,9 +58,10 @@ def run_trial(parameters: dict[str, Any]) -> None:
     run = TrainingRun(
         config_from_values(task.config), galaxies, split, training_device(task.uses_gpu)
     )
+    frozen = save_frozen(folder.parent, run.frozen_weights())
     try:
-        _resume(run, folder)
-        _train(run, folder)
+        _resume(run, folder, frozen)
+        _train(run, folder, frozen)
     except Diverged as error:
         tune.report({"epoch": run.epoch + 1, "failure": str(error)})
     finally:
@@ -69,23 +70,23 @@ def run_trial(parameters: dict[str, Any]) -> None:
             torch.cuda.empty_cache()
 
 
-def _resume(run: TrainingRun, folder: Path) -> None:
+def _resume(run: TrainingRun, folder: Path, frozen: str | None) -> None:
     state = load_state(folder, run.device)
     if state is None:
         (folder / BEST).unlink(missing_ok=True)  # of an epoch that was never reported
         return
     run.load_state(state)
-    save_weights(folder / BEST, run.best_weights)  # a crash may have left a later epoch's
+    save_best(folder, run.best_weights, frozen)  # a crash may have left a later epoch's
     for report in run.history[:-1]:
         tune.report(report)
     _report(run)
 
 
-def _train(run: TrainingRun, folder: Path) -> None:
+def _train(run: TrainingRun, folder: Path, frozen: str | None) -> None:
     while run.finished is None:
         run.run_epoch()
         if run.best_epoch == run.epoch:
-            save_weights(folder / BEST, run.best_weights)
+            save_best(folder, run.best_weights, frozen)
         save_state(folder, run.state())
         _report(run)
 

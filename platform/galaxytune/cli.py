@@ -34,6 +34,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document in
 SplitOption = Annotated[
     str | None, typer.Option("--split", help="hash (by galaxy id) or seed (the notebooks').")
 ]
+AsPublished = Annotated[
+    bool,
+    typer.Option("--as-published", help="The notebooks' protocol, slips and split included."),
+]
 STUDIES = Path("studies")
 
 
@@ -94,11 +98,14 @@ def data_check(file: Path, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def architectures(as_json: AsJson = False) -> None:
-    """List the architectures with their parameters and sources."""
+def architectures(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the architectures, or those named, with their parameters and sources."""
     from galaxytune.tables import architecture_rows, architectures_table
 
-    rows = architecture_rows()
+    rows = architecture_rows(names or [])
     if as_json:
         print_json(rows)
     else:
@@ -112,14 +119,16 @@ def train(
     data: DataFile,
     settings: Settings = None,
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
+    as_published: AsPublished = False,
     split: SplitOption = None,
     num_galaxies: Annotated[int | None, typer.Option(min=10)] = None,
 ) -> None:
     """Train one config without Ray; OUT_DIR can then be used by `galaxytune predict`."""
     from galaxytune.search_commands import single_config, train_and_report
 
-    config = single_config(architecture, settings or [], epochs)
-    train_and_report(config, data, out_dir, split=split or "hash", num_galaxies=num_galaxies)
+    config = single_config(architecture, settings or [], epochs, as_published=as_published)
+    split = split or ("seed" if as_published else "hash")
+    train_and_report(config, data, out_dir, split=split, num_galaxies=num_galaxies)
 
 
 @app.command()
@@ -131,11 +140,16 @@ def search(
     trials: Annotated[int | None, typer.Option(help="Trials to run in all.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of a whole trial.")] = None,
     settings: Settings = None,
+    search_only: Annotated[
+        list[str] | None, typer.Option(help="Search this alone; may be repeated.")
+    ] = None,
+    as_published: AsPublished = False,
     seed: Annotated[int | None, typer.Option()] = None,
     split: SplitOption = None,
     num_galaxies: Annotated[int | None, typer.Option()] = None,
     gpus_per_trial: Annotated[float | None, typer.Option(help="May be a fraction.")] = None,
     cpus_per_trial: Annotated[float | None, typer.Option(help="May be a fraction.")] = None,
+    halving: Annotated[bool | None, typer.Option(help="Stop poor trials early.")] = None,
     grace_epochs: Annotated[int | None, typer.Option(help="Earliest epoch to stop at.")] = None,
     reduction_factor: Annotated[int | None, typer.Option(help="1/N goes on at a rung.")] = None,
     wandb: Annotated[str | None, typer.Option(help="offline, online or disabled.")] = None,
@@ -154,11 +168,14 @@ def search(
         "name": name,
         "trials": trials,
         "epochs": epochs,
+        "search_only": search_only or None,
+        "as_published": as_published or None,
         "seed": seed,
         "split": split,
         "num_galaxies": num_galaxies,
         "gpus_per_trial": gpus_per_trial,
         "cpus_per_trial": cpus_per_trial,
+        "halving": halving,
         "grace_epochs": grace_epochs,
         "reduction_factor": reduction_factor,
         "wandb": wandb,
@@ -223,10 +240,26 @@ def leaderboard(
     else:
         show_table(leaderboard_table(board["study"], board["trials"], noise_floor_line(studies)))
     if figure is not None:
-        from analysis.leaderboard_figure import save_leaderboard_figure
+        from analysis.figures.leaderboard import save_leaderboard_figure
 
         records = [record for study in studies for record in study.records()]
         say(f"figure: {save_leaderboard_figure(board['study'], records, figure)}")
+
+
+@app.command()
+def report(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...")],
+    out_dir: Path,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder or zip of the survey's JPEGs, to show some.")
+    ] = None,
+    storage: Storage = STUDIES,
+) -> None:
+    """Write every figure and a self-contained report.html of one or more studies."""
+    from galaxytune.report_command import report_studies
+
+    page = report_studies([_study(storage, name) for name in names], out_dir, images)
+    say(f"report: {page}")
 
 
 @app.command()
@@ -244,6 +277,19 @@ def predict(export_dir: Path, images: Path, out: Path) -> None:
     from galaxytune.data_commands import predict_file
 
     predict_file(export_dir, images, out)
+
+
+@app.command()
+def explain(
+    export_dir: Path,
+    image: Path,
+    out: Path,
+    question: Annotated[str, typer.Option(help="Number 1 to 11, or part of its name.")],
+) -> None:
+    """Draw which part of an image made the network answer a question as it did."""
+    from galaxytune.explain_image import explain_image
+
+    say(explain_image(export_dir, image, question, out))
 
 
 @app.command()

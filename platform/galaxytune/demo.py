@@ -6,10 +6,10 @@ from pathlib import Path
 import yaml
 
 from analysis.leaderboard import best_trial
-from analysis.leaderboard_figure import save_leaderboard_figure
 from galaxytune.cli import say, show_table
 from galaxytune.data_commands import predict_file, simulate_file
 from galaxytune.export import export_best
+from galaxytune.report_command import report_studies
 from galaxytune.search import ClusterAddress, new_study, run_study
 from galaxytune.search_commands import leaderboard_of, noise_floor_line, outcome_lines
 from galaxytune.study_folder import StudyFolder
@@ -55,16 +55,16 @@ def run_demo(folder: Path, *, num_trials: int, num_galaxies: int) -> None:
     study = new_study(demo_plan(data, num_trials), storage)
     say(f"search: {num_trials} trials of up to {_EPOCHS} epochs over two architectures")
     run_study(study, ClusterAddress())
-    figure = save_leaderboard_figure(study.name, study.records(), study.report)
     board = leaderboard_of([study])
     show_table(leaderboard_table(study.name, board["trials"], noise_floor_line([study])))
     exported = storage / "export"
     export_best(study, exported)
     predict_file(exported, data, storage / "predictions.csv")
-    _say_outcome(study, figure, exported)
+    page = report_studies([study], storage / "report", images=None)
+    _say_outcome(study, page, exported)
 
 
-def _say_outcome(study: StudyFolder, figure: Path, exported: Path) -> None:
+def _say_outcome(study: StudyFolder, page: Path, exported: Path) -> None:
     best = best_trial(study.records())
     say("")
     say("best config:")
@@ -72,6 +72,6 @@ def _say_outcome(study: StudyFolder, figure: Path, exported: Path) -> None:
         say(f"  {line}")
     for line in outcome_lines(study):
         say(line)
-    say(f"leaderboard figure: {os.path.relpath(figure)}")
-    say(f"export:             {os.path.relpath(exported)}")
-    say(f"W&B folder:         {os.path.relpath(study.path / 'wandb')}")
+    say(f"report:     {os.path.relpath(page)}")
+    say(f"export:     {os.path.relpath(exported)}")
+    say(f"W&B folder: {os.path.relpath(study.path / 'wandb')}")

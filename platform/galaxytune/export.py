@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from analysis.intervals import rmse_interval
@@ -18,11 +18,11 @@ from galaxytune.model_card import model_card
 from galaxytune.search import check_data_unchanged
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_plan import package_versions
+from galaxytune.trained_network import held_out_galaxies, network_with_weights, trained_network
 from search_spaces import config_from_values
 from search_spaces.declaration.frozen_config import read_yaml, to_yaml
 from search_spaces.declaration.training_protocol import TrainingProtocol
-from trainables.architectures import build_network
-from trainables.checkpoint import BEST, load_weights, save_weights
+from trainables.checkpoint import load_weights, save_weights
 from trainables.files import write_atomically
 from trainables.galaxies.galaxy_file import Galaxies, open_galaxies
 from trainables.metrics import evaluate, rmse
@@ -36,11 +36,15 @@ _TEST_METRICS = "test_metrics.json"
 
 @dataclass(frozen=True)
 class Export:
-    """What an export folder holds, ready to predict with; `crop` in pixels of the survey JPEG."""
+    """What an export folder holds, ready to predict with.
+
+    Images are cut to their central `crop` pixels and reduced to `side`, as for the training.
+    """
 
     config: TrainingProtocol
     network: GalaxyNetwork
     crop: int
+    side: int
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -49,27 +53,11 @@ def write_json(path: Path, values: Any) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text))
 
 
-def network_with_weights(config: TrainingProtocol, weights: dict[str, Tensor]) -> GalaxyNetwork:
-    """The config's network with given weights; ValueError if they belong to another network."""
-    network = build_network(config)
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError:
-        raise ValueError(
-            f"the weights do not fit the {config.architecture} that the config describes"
-        ) from None
-    return network.eval()
-
-
-def split_metrics(
-    network: GalaxyNetwork, galaxies: Galaxies, rows: np.ndarray, device: torch.device
-) -> dict[str, Any]:
-    """All metrics of a network on some rows, the RMSE with a 95 % bootstrap interval."""
-    voted = galaxies.target[rows]
-    predicted = predict(network.to(device), galaxies.images, device, rows)
-    mean_vector = galaxies.target[rows].mean(axis=0, keepdims=True)
+def split_metrics(predicted: NDArray[np.floating], voted: NDArray[np.floating]) -> dict[str, Any]:
+    """All metrics of predictions [N, 37], the RMSE with a 95 % bootstrap interval."""
+    mean_vector = voted.mean(axis=0, keepdims=True)
     return {
-        "num_galaxies": len(rows),
+        "num_galaxies": len(voted),
         "rmse_interval_95": list(rmse_interval(predicted, voted)),
         "mean_vector_rmse": rmse(np.broadcast_to(mean_vector, voted.shape), voted),
         **evaluate(predicted, voted),
@@ -106,7 +94,11 @@ def write_export(
 
 
 def provenance_of(
-    *, data_fingerprint: str, crop: int, study: str | None = None, trial: str | None = None
+    data_fingerprint: str,
+    galaxies: Galaxies,
+    *,
+    study: str | None = None,
+    trial: str | None = None,
 ) -> dict[str, Any]:
     """Where a model comes from, in plain values."""
     return {
@@ -115,7 +107,11 @@ def provenance_of(
         "data_fingerprint": data_fingerprint,
         "versions": package_versions(),
         "git_commit": git_commit(),
-        "preprocessing": {"crop": crop, "resize": "bicubic"},
+        "preprocessing": {
+            "crop": galaxies.crop,
+            "side": galaxies.images.shape[1],
+            "resize": "bicubic",
+        },
     }
 
 
@@ -126,46 +122,40 @@ def export_best(folder: StudyFolder, out: Path) -> TrialRecord:
     plan = folder.plan
     check_data_unchanged(folder)
     galaxies = open_galaxies(Path(plan.data))
-    split = folder.split_rows()
-    config = config_from_values(best.config)
-    weights = load_weights(folder.checkpoint_folder(best.id) / BEST)
-    network = network_with_weights(config, weights)
-    device = training_device()
+    validation = folder.split_rows().validation
+    network = trained_network(folder, best)
+    predicted = predict(network, galaxies.images, training_device(), validation)
     published = published_trial(records)
     metrics = {
-        "validation": split_metrics(network, galaxies, split.validation, device),
-        "test": _test_metrics(folder, best.id, network, galaxies, split.test, device),
+        "validation": split_metrics(predicted, galaxies.target[validation]),
+        "test": _test_metrics(folder, best, galaxies),
         "noise_floor": noise_floor(galaxies.target, galaxies.num_votes),
         "published_val_rmse": None if published is None else published.val_rmse,
         "best_epoch": best.best_epoch,
     }
     provenance = provenance_of(
-        data_fingerprint=plan.provenance.data_fingerprint,
-        crop=galaxies.crop,
+        plan.provenance.data_fingerprint,
+        galaxies,
         study=plan.name,
         trial=best.id,
     )
-    write_export(out, config, weights, metrics, provenance)
+    write_export(out, config_from_values(best.config), network.state_dict(), metrics, provenance)
     return best
 
 
 def _test_metrics(
-    folder: StudyFolder,
-    trial_id: str,
-    network: GalaxyNetwork,
-    galaxies: Galaxies,
-    rows: np.ndarray,
-    device: torch.device,
+    folder: StudyFolder, record: TrialRecord, galaxies: Galaxies
 ) -> dict[str, Any] | None:
     """The trial's test metrics, None where the test part is empty; kept in the study's report."""
-    if len(rows) == 0:
+    if len(folder.split_rows().test) == 0:
         return None
     path = folder.report / _TEST_METRICS
     kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    if trial_id not in kept:
-        kept[trial_id] = split_metrics(network, galaxies, rows, device)
+    if record.id not in kept:
+        tested = held_out_galaxies(folder, record, galaxies)
+        kept[record.id] = split_metrics(tested.predicted, tested.voted)
         write_json(path, kept)
-    metrics: dict[str, Any] = kept[trial_id]
+    metrics: dict[str, Any] = kept[record.id]
     return metrics
 
 
@@ -176,8 +166,9 @@ def load_export(folder: Path) -> Export:
         raise ValueError(f"{folder} is no export folder: it lacks {', '.join(missing)}")
     config = config_from_values(read_yaml(folder / CONFIG))
     try:
-        provenance = json.loads((folder / PROVENANCE).read_text())
-        crop = int(provenance["preprocessing"]["crop"])
+        preprocessing = json.loads((folder / PROVENANCE).read_text())["preprocessing"]
+        crop, side = int(preprocessing["crop"]), int(preprocessing["side"])
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{folder / PROVENANCE} does not say how images were cropped") from None
-    return Export(config, network_with_weights(config, load_weights(folder / MODEL)), crop)
+    network = network_with_weights(config, load_weights(folder / MODEL))
+    return Export(config, network, crop, side)

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from analysis.leaderboard import ranked
 from analysis.trial_record import Status, TrialRecord
-from galaxytune.proposals import draw_config, enqueue_published
+from galaxytune.proposals import draw_config, enqueue_grid, enqueue_published
 from galaxytune.study_folder import StudyFolder
 from trainables.checkpoint import LAST
 from trainables.files import append_line, last_line_start
@@ -148,7 +148,8 @@ class Ledger:
 
     def _reconcile(self) -> list[Trial]:
         """Bring Optuna level with the records; returns the trials that are still to end."""
-        enqueue_published(self.study, self.plan)
+        enqueue = enqueue_grid if self.plan.grid else enqueue_published
+        enqueue(self.study, self.plan)
         unfinished = []
         for frozen in self.study.get_trials(deepcopy=False):
             if frozen.state != TrialState.RUNNING:
@@ -209,9 +210,14 @@ class Ledger:
             self.study.tell(number, state=TrialState.FAIL)
 
     def _clean_checkpoints(self, trial_id: str) -> None:
-        """Drop the ended trial's last state, and weights of all but the best trials."""
+        """Drop the ended trial's last state, and weights of all but the best trials.
+
+        The best of each architecture is kept too: reports compare them.
+        """
         (self.folder.checkpoint_folder(trial_id) / LAST).unlink(missing_ok=True)
-        keep = {r.id for r in ranked(self.records.values())[:_KEPT_CHECKPOINTS]}
+        order = ranked(self.records.values())
+        best = {r.architecture: r.id for r in reversed(order)}
+        keep = {r.id for r in order[:_KEPT_CHECKPOINTS]} | set(best.values())
         for record in self.records.values():
             folder = self.folder.checkpoint_folder(record.id)
             if record.id not in keep and folder.exists():

@@ -8,15 +8,15 @@ from search_spaces.declaration.training_protocol import TrainingProtocol
 _TEMPLATE = """\
 # {architecture}: vote fractions of the Galaxy Zoo 2 decision tree
 
-A network that maps one galaxy image (64 x 64 pixels, RGB) to 37 vote fractions, the answers
-that a crowd of volunteers would give to the 11 questions of the Galaxy Zoo 2 decision tree.
+A network that maps one galaxy image ({side} x {side} pixels, RGB) to 37 vote fractions, the
+answers that a crowd would give to the 11 questions of the Galaxy Zoo 2 decision tree.
 
 ## Use
 
     galaxytune predict THIS_FOLDER IMAGES OUT.csv
 
 IMAGES is a folder or zip of JPEG or PNG files, an npz, or a catalog with `id_str,file_loc`.
-Images that are not 64 pixels wide are cropped to their central {crop} pixels and reduced.
+Images that are not {side} pixels wide are cropped to their central {crop} pixels and reduced.
 
 ## Metrics
 
@@ -61,6 +61,7 @@ def model_card(
     return _TEMPLATE.format(
         architecture=config.architecture,
         crop=provenance["preprocessing"]["crop"],
+        side=provenance["preprocessing"]["side"],
         rows="".join(_row(part, values) for part, values in parts if values is not None),
         test_note=note,
         study=provenance["study"] or "(none, a single training run)",

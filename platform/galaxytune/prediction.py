@@ -16,7 +16,6 @@ from trainables.files import write_atomically
 from trainables.galaxies.damage import DAMAGE, one_line
 from trainables.galaxies.galaxy_file import open_galaxies
 from trainables.galaxies.image_files import IMAGE_SUFFIXES, read_image
-from trainables.network import IMAGE_SIDE
 from trainables.training import predict, training_device
 
 _BATCH = 512
@@ -60,7 +59,10 @@ def _from_catalog(path: Path) -> list[tuple[str, Opener]]:
     return [(i, lambda file=file: file.open("rb")) for i, file in zip(ids, files)]  # type: ignore[misc]
 
 
-def _files(source: Path) -> list[tuple[str, Opener]]:
+def image_files(source: Path) -> list[tuple[str, Opener]]:
+    """Id and opener of every image of a folder, zip or catalog; ValueError if there is none."""
+    if not source.exists():
+        raise ValueError(f"no file or folder {source}")
     if source.is_dir():
         found = _from_folder(source)
     elif source.suffix == ".zip":
@@ -76,7 +78,7 @@ Batch = tuple[list[str], NDArray[np.uint8]]
 
 
 def _decoded(
-    files: Iterable[tuple[str, Opener]], crop: int, skipped: list[str]
+    files: Iterable[tuple[str, Opener]], export: Export, skipped: list[str]
 ) -> Iterator[Batch]:
     """Batches of ids and pixels; what cannot be read is named in `skipped`."""
     ids: list[str] = []
@@ -84,7 +86,7 @@ def _decoded(
     for name, opener in files:
         try:
             with opener() as file:
-                image = read_image(file, crop=crop, side=IMAGE_SIDE)
+                image = read_image(file, crop=export.crop, side=export.side)
         except DAMAGE as error:
             skipped.append(f"{name}: {one_line(error)}")
             continue
@@ -125,7 +127,7 @@ def predict_to_table(
     if source.suffix == ".npz":
         batches = _mapped(source)
     else:
-        batches = _decoded(_files(source), export.crop, skipped)
+        batches = _decoded(image_files(source), export, skipped)
     device = training_device()
     network = export.network.to(device)
     tables = []

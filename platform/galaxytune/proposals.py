@@ -1,13 +1,15 @@
-"""What to try next: the published configs first, then what Optuna's sampler draws."""
+"""What to try next: the published configs first, then what Optuna's sampler draws; or a grid."""
 
 import optuna
 from optuna.trial import Trial
 
+from galaxytune.grid import grid_choices
 from galaxytune.study_plan import StudyPlan
 from search_spaces import config_class, config_from_values
 from search_spaces.declaration.hyperparameters import searched_values, suggest
 
 ARCHITECTURE = "architecture"
+_POINT = "grid_point"
 
 
 def enqueue_published(study: optuna.Study, plan: StudyPlan) -> None:
@@ -20,8 +22,34 @@ def enqueue_published(study: optuna.Study, plan: StudyPlan) -> None:
         study.enqueue_trial(drawn, user_attrs={"published": True}, skip_if_exists=True)
 
 
+def enqueue_grid(study: optuna.Study, plan: StudyPlan) -> None:
+    """Queue every point of the plan's grid, after those that are queued already."""
+    done = len(study.get_trials(deepcopy=False))
+    for point, config in plan.grid_configs()[done:]:
+        published = plan.published_config(config.architecture)
+        is_published = config == published.model_copy(update={"seed": config.seed})
+        study.enqueue_trial(
+            {ARCHITECTURE: config.architecture, **point},
+            user_attrs={"published": is_published, _POINT: point},
+        )
+
+
+def _grid_config(trial: Trial, plan: StudyPlan) -> Trial:
+    """The queued point; Optuna hears of it as of a categorical draw."""
+    architecture = trial.suggest_categorical(ARCHITECTURE, plan.architectures)
+    point = trial.user_attrs[_POINT]
+    for key, choices in grid_choices(plan.grid).items():
+        if key in point:
+            trial.suggest_categorical(key, choices)
+    config = config_from_values(plan.fixed_values(architecture) | point)
+    trial.set_user_attr("config", config.model_dump(mode="json"))
+    return trial
+
+
 def draw_config(trial: Trial, plan: StudyPlan) -> Trial:
     """Draw a config; the trial's user attributes then hold it whole, checked, in plain values."""
+    if plan.grid:
+        return _grid_config(trial, plan)
     if len(plan.architectures) > 1:
         architecture = trial.suggest_categorical(ARCHITECTURE, plan.architectures)
     else:

@@ -56,7 +56,7 @@ class StudyScheduler(FIFOScheduler):
         self.rungs = Rungs(
             grace_epochs=plan.grace_epochs,
             reduction_factor=plan.reduction_factor,
-            max_epochs=plan.epochs,
+            max_epochs=plan.longest_epochs if plan.halving and not plan.grid else 0,
         )
         for trial_id, curve in ledger.curves.items():
             for epoch in (rung for rung in self.rungs.values if rung <= len(curve)):

@@ -77,7 +77,7 @@ def run_study(folder: StudyFolder, where: ClusterAddress | None = None) -> None:
 def _run_locked(folder: StudyFolder, where: ClusterAddress) -> None:
     ledger = Ledger(folder)
     observers: list[StudyObserver] = [
-        SearchProgress(ledger.plan.trials, ledger.plan.epochs, ledger.records)
+        SearchProgress(ledger.plan.trials, ledger.plan.longest_epochs, ledger.records)
     ]
     mirror = None
     if ledger.plan.wandb != "disabled":

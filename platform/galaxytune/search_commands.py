@@ -20,6 +20,7 @@ from galaxytune.study_plan import StoredPlan, StudyPlan, make_plan, write_plan
 from search_spaces import config_class
 from search_spaces.declaration.frozen_config import build, parse_settings, read_yaml
 from search_spaces.declaration.training_protocol import TrainingProtocol
+from trainables.architectures import check_network
 from trainables.galaxies.galaxy_file import open_galaxies
 from trainables.galaxies.split import SplitName
 
@@ -33,13 +34,17 @@ _NEEDED = {
 
 
 def single_config(
-    architecture: str, settings: Sequence[str], epochs: int | None
+    architecture: str, settings: Sequence[str], epochs: int | None, *, as_published: bool
 ) -> TrainingProtocol:
-    """The published config of an architecture with some values changed."""
-    values = {**parse_settings(settings), "architecture": architecture}
+    """The default config of an architecture, or the published one, with some values changed."""
+    cls = config_class(architecture)
+    values = dict(cls.PUBLISHED) if as_published else {}
+    values |= {**parse_settings(settings), "architecture": architecture}
     if epochs is not None:
         values["epochs"] = epochs
-    return build(config_class(architecture), values)
+    config = build(cls, values)
+    check_network(config)
+    return config
 
 
 def train_and_report(
@@ -88,7 +93,9 @@ def plan_from_options(
     if not isinstance(in_file, dict):
         raise ValueError(f"`set` of {plan_file} must hold keys and values, got {in_file!r}")
     values["set"] = {**in_file, **parse_settings(settings)}
-    missing = [option for name, option in _NEEDED.items() if name not in values]
+    told = {"trials"} if values.get("grid") else set()
+    told |= {"epochs"} if values.get("as_published") else set()
+    missing = [o for name, o in _NEEDED.items() if name not in values.keys() | told]
     if missing:
         raise ValueError(f"a search needs {', '.join(missing)} (or a plan file that says so)")
     values.setdefault("wandb", default_wandb_mode())
@@ -101,10 +108,12 @@ def search_and_report(plan: StudyPlan, storage: Path, where: ClusterAddress) -> 
     with ray_connection(where):
         trials_at_once(plan.cpus_per_trial, plan.gpus_per_trial)  # an impossible plan is no study
         folder = new_study(plan, storage)
-        say(f"study {plan.name}: {plan.trials} trials of {plan.epochs} epochs -> {folder.path}")
+        say(
+            f"study {plan.name}: {plan.trials} trials of up to {plan.longest_epochs} epochs "
+            f"-> {folder.path}"
+        )
         run_study(folder)
-    for line in outcome_lines(folder):
-        say(line)
+    _say_outcome(folder)
 
 
 def resume_and_report(
@@ -123,7 +132,13 @@ def resume_and_report(
     done, asked = len(folder.records()), folder.plan.trials
     say(f"study {folder.name}: {done} of {asked} trials have ended, {asked - done} are left")
     run_study(folder, where)
-    for line in outcome_lines(folder):
+    _say_outcome(folder)
+
+
+def _say_outcome(folder: StudyFolder) -> None:
+    from galaxytune.report_command import write_findings
+
+    for line in [*outcome_lines(folder), *write_findings(folder)]:
         say(line)
 
 

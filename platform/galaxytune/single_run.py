@@ -10,7 +10,7 @@ from trainables.checkpoint import load_state, save_state
 from trainables.files import append_line
 from trainables.galaxies.galaxy_file import fingerprint, open_galaxies
 from trainables.galaxies.split import SplitName, split_galaxies
-from trainables.training import TrainingRun, training_device
+from trainables.training import TrainingRun, predict, training_device
 
 CURVE = "curve.jsonl"
 _FINGERPRINT = "data_fingerprint"
@@ -50,12 +50,14 @@ def train_single(
     for report in run.history:
         append_line(out / CURVE, report)
     run.restore_best_weights()
+    predicted = predict(run.network, galaxies.images, device, rows.validation)
     metrics: dict[str, Any] = {
-        "validation": split_metrics(run.network, galaxies, rows.validation, device),
+        "validation": split_metrics(predicted, galaxies.target[rows.validation]),
         "best_epoch": run.best_epoch,
     }
-    provenance = provenance_of(data_fingerprint=task[_FINGERPRINT], crop=galaxies.crop)
-    write_export(out, config, run.best_weights, metrics, provenance)
+    provenance = provenance_of(task[_FINGERPRINT], galaxies)
+    weights = run.frozen_weights() | run.best_weights
+    write_export(out, config, weights, metrics, provenance)
     return metrics
 
 

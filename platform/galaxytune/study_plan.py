@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from galaxytune.grid import Grid, as_grid, check_grid, grid_points
 from search_spaces import config_class
 from search_spaces.declaration.frozen_config import (
     FrozenConfig,
@@ -18,7 +19,9 @@ from search_spaces.declaration.frozen_config import (
     read_yaml,
     to_yaml,
 )
+from search_spaces.declaration.hyperparameters import hyperparameters
 from search_spaces.declaration.training_protocol import TrainingProtocol
+from trainables.architectures import check_network
 from trainables.files import write_atomically
 
 WandbMode = Literal["offline", "online", "disabled"]
@@ -31,33 +34,54 @@ class StudyPlan(FrozenConfig):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
     architectures: Annotated[tuple[str, ...], Field(min_length=1)]
     data: str
-    trials: Annotated[int, Field(ge=1)]
-    epochs: Annotated[int, Field(ge=1)]
+    trials: Annotated[int, Field(ge=1)]  # a grid decides it itself
+    epochs: Annotated[int, Field(ge=1)] | None = None  # None: each architecture's own
     seed: Annotated[int, Field(ge=0)] = 0  # of the sampler and of every trial's training
     split: Literal["hash", "seed"] = "hash"
     num_galaxies: Annotated[int, Field(ge=10)] | None = None  # a subset, by hashed id
+    as_published: bool = False  # what the student project did, its slips included
     set: dict[str, Any] = {}  # held fixed: `key: value` or `architecture.key: value`
+    search_only: tuple[str, ...] = ()  # all other hyperparameters keep their defaults
+    grid: Annotated[Grid, BeforeValidator(as_grid)] = ()  # these values instead of a search
     cpus_per_trial: Annotated[float, Field(gt=0)] = 1.0
     gpus_per_trial: Annotated[float, Field(ge=0)] = 0.0
     wandb: WandbMode = "offline"
+    halving: bool = True  # whether trials are stopped early; a grid's never are
     reduction_factor: Annotated[int, Field(ge=2)] = 3  # ASHA's eta; Li et al. 2018 use 3 or 4
     grace_epochs: Annotated[int, Field(ge=1)] = 2  # no trial is stopped before so many epochs
 
+    @property
+    def longest_epochs(self) -> int:
+        """Epochs of the longest trial."""
+        return max(self.published_config(name).epochs for name in self.architectures)
+
     def fixed_values(self, architecture: str) -> dict[str, Any]:
-        """The values that `set` and the plan itself hold fixed for one architecture."""
-        fields = config_class(architecture).model_fields
-        fixed: dict[str, Any] = {}
+        """The values that the plan holds fixed for one architecture."""
+        cls = config_class(architecture)
+        fixed = dict(cls.PUBLISHED) if self.as_published else {}
+        if self.grid or self.search_only:
+            held = [h.name for h in hyperparameters(cls) if h.name not in self.search_only]
+            fixed = {name: cls.model_fields[name].default for name in held} | fixed
         for key, value in self.set.items():
-            owner, dot, field = key.partition(".")
+            owner, dot, field = key.rpartition(".")
             if dot and owner == architecture:
                 fixed[field] = value
-            elif not dot and key in fields:
+            elif not dot and key in cls.model_fields:
                 fixed[key] = value
-        return {**fixed, "architecture": architecture, "epochs": self.epochs, "seed": self.seed}
+        own = {} if self.epochs is None else {"epochs": self.epochs}
+        return {**fixed, "architecture": architecture, **own, "seed": self.seed}
 
     def published_config(self, architecture: str) -> TrainingProtocol:
         """The published config, save for what the plan holds fixed; checks those values."""
         return build(config_class(architecture), self.fixed_values(architecture))
+
+    def grid_configs(self) -> list[tuple[dict[str, Any], TrainingProtocol]]:
+        """Every point of the grid with its config, one architecture beside the other."""
+        return [
+            (point, build(config_class(name), self.fixed_values(name) | point))
+            for point in grid_points(self.grid)
+            for name in self.architectures
+        ]
 
 
 class StudyProvenance(FrozenConfig):
@@ -78,7 +102,7 @@ class StoredPlan(StudyPlan):
 
 def _check_settings(plan: StudyPlan) -> None:
     for key in plan.set:
-        owner, dot, field = key.partition(".")
+        owner, dot, field = key.rpartition(".")
         owners = [owner] if dot else list(plan.architectures)
         if dot and owner not in plan.architectures:
             raise ValueError(
@@ -92,16 +116,52 @@ def _check_settings(plan: StudyPlan) -> None:
             raise ValueError(f"unknown key {name!r}{did_you_mean(name, fields)}")
 
 
+def _check_search_only(plan: StudyPlan) -> None:
+    known = {h.name for a in plan.architectures for h in hyperparameters(config_class(a))}
+    for name in plan.search_only:
+        if name not in known:
+            raise ValueError(f"search_only: {name!r} is not searched{did_you_mean(name, known)}")
+
+
+def _check_grid(plan: StudyPlan) -> None:
+    check_grid(plan.grid)
+    for name in plan.architectures:
+        fields = config_class(name).model_fields.keys() - {"architecture", "epochs"}
+        for key in (key for values in plan.grid for key in values):
+            if key not in fields:
+                raise ValueError(f"grid: {name} has no {key!r}{did_you_mean(key, fields)}")
+    plan.grid_configs()
+
+
+def _completed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with what follows from others: a grid's trials, the published split."""
+    completed = dict(values)
+    if completed.get("as_published"):
+        completed.setdefault("split", "seed")
+    architectures, grid = completed.get("architectures"), as_grid(completed.get("grid") or [])
+    if not grid or not isinstance(architectures, (list, tuple)):
+        return completed
+    try:
+        num_points = len(architectures) * len(grid_points(grid))
+    except (AttributeError, TypeError):
+        raise ValueError(f"grid must hold keys with lists of values, got {grid!r}") from None
+    if completed.setdefault("trials", num_points) != num_points:
+        raise ValueError(f"this plan's grid makes {num_points} trials, not {completed['trials']}")
+    return completed
+
+
 def make_plan(values: Mapping[str, Any]) -> StudyPlan:
     """Build a plan and check every architecture and fixed value; ValueError in one line."""
-    plan = build(StudyPlan, values)
+    plan = build(StudyPlan, _completed(values))
     if len(set(plan.architectures)) != len(plan.architectures):
         raise ValueError(f"an architecture is named twice: {', '.join(plan.architectures)}")
     for architecture in plan.architectures:
         config_class(architecture)
     _check_settings(plan)
+    _check_search_only(plan)
     for architecture in plan.architectures:
-        plan.published_config(architecture)
+        check_network(plan.published_config(architecture))
+    _check_grid(plan)
     if plan.gpus_per_trial > 1 and plan.gpus_per_trial % 1:
         raise ValueError(f"gpus_per_trial above 1 must be whole, got {plan.gpus_per_trial:g}")
     return plan

@@ -8,8 +8,8 @@ from rich.live import Live
 from rich.table import Table
 
 from galaxytune.study_folder import StudyFolder
-from search_spaces import config_from_values
-from trainables.architectures import architecture_names, architecture_source, build_network
+from search_spaces import architecture_names, config_class, config_from_values
+from trainables.architectures import architecture_source, build_without_weights
 from trainables.keras_layers import count_parameters
 
 
@@ -62,6 +62,7 @@ def status_table(folder: StudyFolder) -> Table:
         table.add_column(column, justify="right")
     records = {record.id: record for record in folder.records()}
     unfinished = "running" if status["state"] == "running" else "interrupted"
+    longest = folder.plan.longest_epochs
     for trial_id in folder.trial_ids_with_curve():
         curve = folder.curve(trial_id)
         if not curve:
@@ -71,7 +72,7 @@ def status_table(folder: StudyFolder) -> Table:
         table.add_row(
             trial_id,
             unfinished if record is None else record.status,
-            f"{len(curve)}/{folder.plan.epochs}",
+            f"{len(curve)}/{longest}",
             _number(values[-1]),
             _number(min(values)),
         )
@@ -95,13 +96,13 @@ def architectures_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def architecture_rows() -> list[dict[str, Any]]:
-    """Every architecture at its published size: name, parameters as Keras counts, source."""
+def architecture_rows(names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Architectures at their published size: name, parameters as Keras counts them, source."""
     rows = []
-    for name in architecture_names():
-        total, trainable = count_parameters(
-            build_network(config_from_values({"architecture": name}))
-        )
+    for name in names or architecture_names():
+        published = config_class(name).PUBLISHED
+        config = config_from_values({**published, "architecture": name})
+        total, trainable = count_parameters(build_without_weights(config))
         rows.append(
             {
                 "name": name,

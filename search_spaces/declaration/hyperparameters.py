@@ -26,12 +26,12 @@ class Each:
     distribution: BaseDistribution
 
 
-@dataclass(frozen=True)
 class OnlyIf:
-    """The field is used, and searched, only while another field has this value."""
+    """The field is used, and searched, only while another field has one of these values."""
 
-    field: str
-    value: Any
+    def __init__(self, field: str, *values: Any) -> None:
+        """Name of the other field, and the values that it may have."""
+        self.field, self.values = field, values
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Hyperparameter:
         return [f"{self.name}.{i}" for i in range(1, self.length + 1)]
 
     def in_use(self, values: Mapping[str, Any]) -> bool:
-        """Whether the field that it depends on has the value it needs."""
-        return self.condition is None or values[self.condition.field] == self.condition.value
+        """Whether the field that it depends on has a value it needs."""
+        return self.condition is None or values[self.condition.field] in self.condition.values
 
 
 def hyperparameters(config_class: type[FrozenConfig]) -> Iterator[Hyperparameter]:

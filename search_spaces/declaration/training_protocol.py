@@ -4,7 +4,7 @@ The defaults are the protocol of the student project's main notebooks; "seed:" m
 read in them. Ranges stand beside the defaults, each declared here once.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import BeforeValidator, Field
@@ -26,7 +26,15 @@ Coefficients = Annotated[tuple[Coefficient, ...], Field(min_length=11, max_lengt
 
 
 class TrainingProtocol(FrozenConfig):
-    """How to train one network; subclasses add `architecture` and what the network itself has."""
+    """How to train one network; subclasses add `architecture` and what the network itself has.
+
+    PUBLISHED: the values that bring back what the student project did and the defaults correct.
+    """
+
+    PUBLISHED: ClassVar[dict[str, Any]] = {
+        "tree": "as_published",
+        "early_stopping_metric": "val_loss",
+    }
 
     architecture: str
     seed: Annotated[int, Field(ge=0)] = 0  # decides weights, order, augmentation and dropout

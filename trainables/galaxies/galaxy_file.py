@@ -31,7 +31,8 @@ class Galaxies:
 
     images [N, S, S, 3] uint8; target [N, 37] float32 in 0..1; ids [N] int64 (the row number
     where the file has none); unbiased [N] bool, rows fit to be held out, or None for all;
-    num_votes [N], volunteers a galaxy, or None; crop: pixels cut from the survey's JPEG.
+    num_votes [N], volunteers a galaxy, or None; crop: pixels cut from the survey's JPEG;
+    identity: changes with the file's place, size or time, for caches of what follows from it.
     """
 
     images: NDArray[np.uint8]
@@ -40,6 +41,7 @@ class Galaxies:
     unbiased: NDArray[np.bool_] | None
     num_votes: NDArray[np.int16] | None
     crop: int
+    identity: str
 
     def __len__(self) -> int:
         """Number of galaxies."""
@@ -105,11 +107,14 @@ def _map_images(path: Path, info: zipfile.ZipInfo) -> NDArray[np.uint8]:
         return np.memmap(path, dtype=dtype, mode="r", offset=file.tell(), shape=shape)
 
 
+def _identity(path: Path, images: zipfile.ZipInfo) -> str:
+    state = path.stat()
+    return f"{path.resolve()}:{state.st_size}:{state.st_mtime_ns}:{images.CRC}"
+
+
 def _unpacked(path: Path, info: zipfile.ZipInfo) -> Path:
     """The unpacked images of a compressed file; the first process to ask unpacks them."""
-    state = path.stat()
-    key = f"{path.resolve()}:{state.st_size}:{state.st_mtime_ns}:{info.CRC}"
-    folder = cache_folder() / hashlib.sha256(key.encode()).hexdigest()[:24]
+    folder = cache_folder() / hashlib.sha256(_identity(path, info).encode()).hexdigest()[:24]
     images = folder / "images.npy"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "lock"):
@@ -158,6 +163,7 @@ def open_galaxies(path: Path) -> Galaxies:
         unbiased=None if unbiased is None else unbiased.astype(bool),
         num_votes=num_votes,
         crop=DEFAULT_CROP if crop is None else int(crop),
+        identity=_identity(path, members["images"]),
     )
 
 

@@ -1,0 +1,116 @@
+"""The report's table 1: architectures beside what was published, and paired differences."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from analysis.comparison import PairedDifference, paired_differences, ranking_sentences, seeds_of
+from analysis.intervals import mean_interval, rmse_interval
+from analysis.published_results import PUBLISHED
+from analysis.report_page import Cell, Column, Section, Table
+from analysis.study_results import BestNetwork, StudyResults
+from trainables.keras_layers import count_parameters
+from trainables.metrics import rmse
+
+_COLUMNS = (
+    Column("architecture"),
+    Column("trial"),
+    Column("test RMSE", "number", 4, "of the trial with the lowest validation RMSE"),
+    Column("low", "number", 4, "95 % bootstrap interval over test galaxies"),
+    Column("high", "number", 4),
+    Column("seeds", "number", None, "complete trials that differ from it in the seed alone"),
+    Column("val RMSE", "number", 4, "mean over those seeds"),
+    Column("±", "number", 4, "half of Student's 95 % interval over seeds"),
+    Column("parameters", "number", 0, "as Keras counts them"),
+    Column("trainable", "number", 0),
+    Column("epochs", "number", None, "trained, of that trial"),
+    Column("device-seconds", "number", 0, "training of that trial"),
+    Column("published RMSE", "number", 4, "table 1 of the student report, its own split, one run"),
+    Column("published epochs", "number"),
+)
+
+
+def comparison_section(results: StudyResults) -> tuple[Section, list[str]] | None:
+    """The section and its sentences; None while no trial is complete."""
+    if not results.best:
+        return None
+    seeds = {name: seeds_of(b.record, results.records) for name, b in results.best.items()}
+    tested = {name: best.tested for name, best in results.best.items()}
+    differences = paired_differences(tested, seeds) if len(tested) > 1 else []
+    sentences = ranking_sentences(differences)
+    tables = [_table(results.best, seeds)]
+    if differences:
+        tables.append(_pairs(differences))
+    section = Section(
+        title="Architectures compared",
+        paragraphs=(*sentences, _what_is_compared(results)),
+        tables=tuple(tables),
+    )
+    return section, sentences
+
+
+def _what_is_compared(results: StudyResults) -> str:
+    best = next(iter(results.best.values()))
+    mean = best.tested.voted.mean(axis=0, keepdims=True)
+    constant = rmse(np.broadcast_to(mean, best.tested.voted.shape), best.tested.voted)
+    return (
+        f"Scored on {len(best.tested)} test galaxies that chose nothing: neither the trial nor "
+        f"its epoch. Predicting their mean vector for each gives {constant:.4f}; the noise floor "
+        f"of the votes is {results.noise_floor:.4f}."
+    )
+
+
+def _row(name: str, best: BestNetwork, seeds: Sequence[float]) -> list[Cell]:
+    low, high = rmse_interval(best.tested.predicted, best.tested.voted)
+    total, trainable = count_parameters(best.network)
+    interval = mean_interval(seeds)
+    published = PUBLISHED.get(name)
+    return [
+        name,
+        best.record.id,
+        rmse(best.tested.predicted, best.tested.voted),
+        low,
+        high,
+        len(seeds),
+        float(np.mean(seeds)),
+        None if interval is None else (interval[1] - interval[0]) / 2,
+        total,
+        trainable,
+        best.record.epochs,
+        best.record.device_seconds,
+        None if published is None else published.rmse,
+        None if published is None else published.epochs,
+    ]
+
+
+def _table(best: Mapping[str, BestNetwork], seeds: Mapping[str, Sequence[float]]) -> Table:
+    return Table(
+        title="Each architecture at its best",
+        caption="Best by validation first. Published values are of another split, so they "
+        "say what to expect, not who wins.",
+        columns=_COLUMNS,
+        rows=[_row(name, network, seeds[name]) for name, network in best.items()],
+    )
+
+
+def _pairs(differences: Sequence[PairedDifference]) -> Table:
+    return Table(
+        title="Paired differences",
+        caption="Test RMSE of the first less that of the second on the same galaxies. Marked: "
+        "supported by the galaxies, and by the seeds where there are several.",
+        columns=(
+            Column("first"),
+            Column("second"),
+            Column("difference", "number", 4),
+            Column("low", "number", 4, "interval over galaxies; all pairs hold together at 95 %"),
+            Column("high", "number", 4),
+            Column("p over seeds", "number", 3, "Welch's test on validation RMSE, Bonferroni"),
+            Column("supported"),
+        ),
+        rows=[
+            [d.first, d.second, d.difference, d.low, d.high, d.seed_p_value,
+             "yes" if d.supported else "no"]
+            for d in differences
+        ],
+        marked={i for i, d in enumerate(differences) if d.supported},
+    )  # fmt: skip

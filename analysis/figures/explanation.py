@@ -1,0 +1,164 @@
+"""Heat maps over galaxies: one prediction in full, and a page of several for the report."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from matplotlib import colormaps  # noqa: TID251  a module that draws
+from matplotlib.axes import Axes  # noqa: TID251
+from matplotlib.cm import ScalarMappable  # noqa: TID251
+from matplotlib.figure import Figure  # noqa: TID251
+from numpy.typing import NDArray
+
+from analysis.explanation import Explanation, explain
+from analysis.figures.style import COLOURS, SMALL, WIDTH, in_style, new_figure, show_pixels, tidy
+from analysis.held_out import HeldOut
+from trainables.decision_tree import COLUMNS, QUESTIONS, SLICES, Question
+from trainables.network import GalaxyNetwork
+
+_HEAT = colormaps["viridis"]  # uniform in lightness, also to colour-blind eyes
+_OPACITY = 0.5
+_EMPTY = "no part of the image was found to speak"
+_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+_BAR_LABEL = "importance (largest: 1)"
+
+# The page: questions by number, and answers whose most voted galaxy gets a row, none by hand.
+PAGE_QUESTIONS = tuple(QUESTIONS[number - 1] for number in (1, 2, 3, 4, 6, 7))
+_PAGE_ANSWERS = ("Class7.1", "Class7.3", "Class2.1", "Class4.1", "Class3.1", "Class8.6")
+
+
+@in_style
+def explanation_figure(
+    pixels: NDArray[np.uint8],
+    explanation: Explanation,
+    predicted: NDArray[np.floating],
+    *,
+    question: Question,
+    label: str,
+) -> Figure:
+    """The image [S, S, 3], the heat map over it, and the question's predicted fractions.
+
+    predicted: the network's 37 fractions for the image; label: the network's name.
+    """
+    figure = new_figure(WIDTH, 2.75)
+    image, heat, bars = figure.subplots(1, 3, width_ratios=[1, 1, 0.9])
+    show_pixels(image, pixels)
+    image.set_title("Image")
+    show_pixels(heat, over_image(pixels, explanation.heat))
+    heat.set_title(f"Heat map of “{answer_name(explanation.answer)}”")
+    figure.colorbar(
+        ScalarMappable(cmap=_HEAT), ax=heat, label=_BAR_LABEL, alpha=_OPACITY, pad=0.02
+    )
+    _draw_fractions(bars, predicted, question, explanation.answer)
+    empty = "" if explanation.heat.any() else f"\nIt is 0 throughout: {_EMPTY} for this answer."
+    figure.suptitle(
+        f"{label}, question {question.number}: {question.name}\n"
+        f"The heat map belongs to the answer with the most predicted votes, "
+        f"“{answer_name(explanation.answer)}”, by {explanation.method}.{empty}"
+    )
+    return figure
+
+
+def _draw_fractions(
+    axes: Axes, predicted: NDArray[np.floating], question: Question, answer: int
+) -> None:
+    answers = SLICES[question.number - 1]
+    fractions = predicted[answers]
+    chosen = answer - answers.start
+    colours = [COLOURS["vermilion"] if i == chosen else "0.7" for i in range(len(fractions))]
+    bars = axes.barh(range(len(fractions)), fractions, color=colours, height=0.6)
+    labels = axes.bar_label(bars, [f"{f:.2f}" for f in fractions], padding=2, fontsize=SMALL)
+    axes.set_yticks(range(len(fractions)), question.answers)
+    for bold in (labels[chosen], axes.get_yticklabels()[chosen]):
+        bold.set_fontweight("bold")
+    axes.set_ylim(max(3, len(fractions)) - 0.4, -0.6)
+    axes.set_xlim(0, 1.2)  # with room for the number behind a long bar
+    axes.set_xticks([0, 0.5, 1])
+    axes.set_xlabel("predicted fraction of votes")
+    axes.set_title("Prediction")
+    axes.tick_params(axis="y", length=0)
+    tidy(axes)
+
+
+def answer_name(answer: int) -> str:
+    """The name of the answer in that column of 0..36, "features or disk"."""
+    names = [name for question in QUESTIONS for name in question.answers]
+    return names[answer]
+
+
+def over_image(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Heat [s, s] in 0..1 as colours over pixels [S, S, 3]: [T, T, 3] in 0..1, T the larger side.
+
+    The image is shown in grey, so that every colour means heat.
+    """
+    side = max(len(pixels), len(heat))
+    grey = _resized(pixels @ _LUMA / 255, side)[..., None]
+    colour = _HEAT(_resized(heat, side))[..., :3]
+    blended: NDArray[np.float64] = (1 - _OPACITY) * grey + _OPACITY * colour
+    return blended
+
+
+def _resized(plane: NDArray[np.floating], side: int) -> NDArray[np.floating]:
+    """The nearest of a plane's values at each of side x side places."""
+    places = (np.arange(side) + 0.5) * len(plane) / side
+    rows = places.astype(int)
+    return plane[rows[:, None], rows]
+
+
+@in_style
+def explanation_page(
+    held_out: HeldOut,
+    network: GalaxyNetwork,
+    device: torch.device,
+    *,
+    questions: Sequence[Question] = PAGE_QUESTIONS,
+    rows: Sequence[int] | None = None,
+) -> Figure:
+    """A row a galaxy: its image, then for each question the heat map of its explained answer.
+
+    rows: indices of the galaxies; else those with the highest voted fraction of round, cigar,
+    edge-on, spiral, barred and merging, so that neither chance nor the network chooses them.
+    """
+    chosen = list(_page_galaxies(held_out.voted) if rows is None else rows)
+    pixels = held_out.images[chosen]
+    columns = [explain(network, pixels, question, device) for question in questions]
+    figure = new_figure(WIDTH, 1.15 + 1.3 * len(chosen))
+    axes = figure.subplots(len(chosen), len(columns) + 1, squeeze=False)
+    for panel, question in zip(axes[0, 1:], questions):
+        panel.set_title(f"question {question.number}\n{question.name}", fontsize=SMALL)
+    for row, galaxy in enumerate(chosen):
+        show_pixels(axes[row, 0], pixels[row])
+        axes[row, 0].set_xlabel(f"galaxy\n{held_out.ids[galaxy]}", labelpad=2, fontsize=SMALL)
+        for panel, explanations in zip(axes[row, 1:], columns):
+            _draw_cell(panel, held_out, galaxy, explanations[row])
+    figure.colorbar(
+        ScalarMappable(cmap=_HEAT), ax=axes, label=_BAR_LABEL, alpha=_OPACITY,
+        location="bottom", fraction=0.012, pad=0.01, aspect=60, shrink=0.5,
+    )  # fmt: skip
+    figure.suptitle(
+        f"{held_out.label}\nHeat map of the answer with the most predicted votes, by "
+        f"{columns[0][0].method}.\nBelow each: that answer, its predicted | voted fraction."
+    )
+    pads = {"w_pad": 0.01, "h_pad": 0.02, "wspace": 0, "hspace": 0}
+    figure.set_layout_engine("constrained", **pads)
+    return figure
+
+
+def _page_galaxies(voted: NDArray[np.float32]) -> list[int]:
+    """For each of the page's answers the galaxy with the highest fraction not yet taken."""
+    chosen: list[int] = []
+    for answer in _PAGE_ANSWERS[: len(voted)]:
+        order = np.argsort(-voted[:, COLUMNS.index(answer)], kind="stable")
+        chosen.append(next(int(galaxy) for galaxy in order if galaxy not in chosen))
+    return chosen
+
+
+def _draw_cell(axes: Axes, held_out: HeldOut, galaxy: int, explanation: Explanation) -> None:
+    show_pixels(axes, over_image(held_out.images[galaxy], explanation.heat))
+    if not explanation.heat.any():
+        axes.text(0.5, 0.04, "0 throughout", color="white", ha="center", transform=axes.transAxes)
+    answer = explanation.answer
+    predicted, voted = held_out.predicted[galaxy, answer], held_out.voted[galaxy, answer]
+    axes.set_xlabel(
+        f"{answer_name(answer)}\n{predicted:.2f} | {voted:.2f}", labelpad=2, fontsize=SMALL
+    )

@@ -1,0 +1,101 @@
+"""What happens to a galaxy's picture between the survey and the network."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes  # noqa: TID251  a module that draws
+from matplotlib.figure import Figure  # noqa: TID251
+from matplotlib.gridspec import GridSpec, SubplotSpec  # noqa: TID251
+from matplotlib.patches import Rectangle  # noqa: TID251
+from numpy.typing import NDArray
+from torch import Tensor
+
+from analysis.figures.style import COLOURS, SMALL, WIDTH, in_style, new_figure, show_pixels
+from search_spaces.declaration.training_protocol import TrainingProtocol
+from trainables.augmentation import Augmentation
+from trainables.image_batches import enlarged, to_images
+
+_DRAWS = 4
+_HEADING = 0.3  # inches
+
+
+@in_style
+def preprocessing_figure(
+    images: NDArray[np.uint8],
+    config: TrainingProtocol,
+    *,
+    input_side: int,
+    survey_images: NDArray[np.uint8] | None = None,
+    crop: int | None = None,
+    seed: int = 0,
+) -> Figure:
+    """A row for each of stored images [n, S, S, 3]: as stored, augmented, as the network's input.
+
+    Four draws of the config's augmentation, decided by `seed`; `input_side` in pixels.
+    survey_images [n, H, W, 3]: the JPEGs that they were cut from, with the `crop` pixels marked.
+    """
+    if survey_images is not None and (crop is None or len(survey_images) != len(images)):
+        raise ValueError("survey images must be as many as the stored ones, and need their crop")
+    pictures = _stages(images, config, input_side, seed)
+    headings = [
+        (f"Stored image\n{images.shape[1]} px", 1),
+        (_augmentation_words(Augmentation.of(config)), _DRAWS),
+        (f"Network input,\nunmoved, {input_side} px", 1),
+    ]
+    if survey_images is not None:
+        pictures.insert(0, survey_images)
+        headings.insert(0, (f"Survey image\n{survey_images.shape[1]} px, crop {crop}", 1))
+    columns, rows = len(pictures), len(images)
+    side = WIDTH / columns
+    figure = new_figure(WIDTH, side * rows + _HEADING, pad=0.02, space=0)
+    grid = GridSpec(rows + 1, columns, figure, height_ratios=[_HEADING] + [side] * rows)
+    place = 0
+    for text, width in headings:
+        _add_heading(figure, grid[0, place : place + width], text)
+        place += width
+    for column, stage in enumerate(pictures):
+        for row, pixels in enumerate(stage):
+            axes = figure.add_subplot(grid[row + 1, column])
+            show_pixels(axes, pixels)
+            if column == 0 and survey_images is not None:
+                _mark_crop(axes, pixels.shape[0], pixels.shape[1], crop or 0)
+    return figure
+
+
+def _mark_crop(axes: Axes, height: int, width: int, crop: int) -> None:
+    edge: dict[str, Any] = {"edgecolor": COLOURS["orange"], "facecolor": "none", "linewidth": 1.2}
+    corner = ((width - crop) / 2 - 0.5, (height - crop) / 2 - 0.5)  # pixels are centred on whole
+    axes.add_patch(Rectangle(corner, crop, crop, **edge))
+
+
+def _stages(
+    images: NDArray[np.uint8], config: TrainingProtocol, input_side: int, seed: int
+) -> list[NDArray]:
+    """Pictures [n, s, s, 3] of each column from the stored one on."""
+    pixels = to_images(np.array(images), torch.device("cpu"), input_side)
+    generator = torch.Generator().manual_seed(seed)
+    augmentation = Augmentation.of(config)
+    moved = [_pixels(augmentation(pixels, generator)) for _ in range(_DRAWS)]
+    return [images, *moved, _pixels(enlarged(pixels, input_side))]
+
+
+def _pixels(images: Tensor) -> NDArray[np.float32]:
+    return images.permute(0, 2, 3, 1).clamp(0, 1).numpy()
+
+
+def _augmentation_words(augmentation: Augmentation) -> str:
+    if augmentation.does_nothing:
+        return "No augmentation: every epoch sees the stored image"
+    flips = "flipped or not" if augmentation.flips else "no flips"
+    return (
+        f"Four random draws of the augmentation: rotation ±{augmentation.rotation_degrees:g}°,\n"
+        f"{flips}, shift ±{100 * augmentation.shift_fraction:.3g} %, "
+        f"zoom ±{100 * augmentation.zoom_fraction:.3g} %, shear ±{augmentation.shear_degrees:.3g}°"
+    )
+
+
+def _add_heading(figure: Figure, place: SubplotSpec, text: str) -> None:
+    axes = figure.add_subplot(place)
+    axes.axis("off")
+    axes.text(0.5, 0, text, ha="center", va="bottom", fontsize=SMALL, transform=axes.transAxes)

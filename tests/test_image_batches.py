@@ -1,0 +1,35 @@
+"""From pixels to a network's input: scaled to 0..1, reduced before and enlarged after."""
+
+import numpy as np
+import pytest
+import torch
+
+from trainables.image_batches import enlarged, to_images
+
+CPU = torch.device("cpu")
+
+
+def test_pixels_become_images_between_0_and_1() -> None:
+    pixels = np.zeros((1, 64, 64, 3), np.uint8)
+    pixels[0, 10, 20] = 255, 51, 0
+    images = to_images(pixels, CPU, 64)
+    assert (images.shape, images.dtype) == ((1, 3, 64, 64), torch.float32)
+    assert images[0, :, 10, 20].tolist() == pytest.approx([1.0, 0.2, 0.0])
+
+
+def test_larger_pixels_are_reduced_and_smaller_ones_left() -> None:
+    assert to_images(np.full((2, 128, 128, 3), 51, np.uint8), CPU, 64).shape == (2, 3, 64, 64)
+    assert to_images(np.full((2, 64, 64, 3), 51, np.uint8), CPU, 224).shape == (2, 3, 64, 64)
+
+
+def test_smaller_images_are_enlarged_to_the_networks_side() -> None:
+    ramp = torch.tensor([0.0, 1.0]).expand(1, 3, 2, 2)
+    wide = enlarged(ramp, 4)
+    assert wide.shape == (1, 3, 4, 4)
+    assert wide[0, 0, 0].tolist() == [
+        0.0,
+        0.25,
+        0.75,
+        1.0,
+    ]  # pixel centres at -.25, .25, .75, 1.25
+    assert torch.equal(enlarged(ramp, 2), ramp)

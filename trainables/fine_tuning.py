@@ -1,0 +1,158 @@
+"""A pretrained backbone under a head of our own: what is frozen, what trains, and how fast."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from search_spaces.declaration.pretrained_backbone import PretrainedBackbone
+from trainables.decision_tree import NUM_ANSWERS
+from trainables.keras_layers import initialise_as_keras
+from trainables.network import GalaxyNetwork, ParameterGroup
+
+# Mean and deviation of ImageNet's pixels in 0..1: torchvision.models, all classification weights.
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class Normalisation(nn.Module):
+    """Subtract a mean and divide by a deviation, channel by channel: [B, 3, S, S] -> the same."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, mean: Sequence[float], deviation: Sequence[float]) -> None:
+        """Three numbers each, for images in 0..1."""
+        super().__init__()
+        for name, values in (("mean", mean), ("deviation", deviation)):
+            column = torch.tensor(values, dtype=torch.float32).view(1, 3, 1, 1)
+            self.register_buffer(name, column, persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map [B, 3, S, S] to [B, 3, S, S]."""
+        return (images - self.mean) / self.deviation
+
+
+class Head(nn.Module):
+    """Hidden ReLU layer, dropout, 37 sigmoids: [B, F] -> [B, 37]."""
+
+    def __init__(self, num_features: int, width: int, dropout: float) -> None:
+        """Initialised as Keras does."""
+        super().__init__()
+        self.hidden = nn.Linear(num_features, width)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(width, NUM_ANSWERS)
+        initialise_as_keras(self)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map [B, F] to [B, 37]."""
+        return torch.sigmoid(self.output(self.dropout(F.relu(self.hidden(features)))))
+
+
+class FineTunedNetwork(GalaxyNetwork):
+    """Normalise, run the backbone to a map [B, C, h, w], pool it, apply the head.
+
+    What is frozen is so altogether: no gradient, BatchNorm's statistics do not move, dropout
+    is off. Stages are numbered from the input; the last is the nearest to the head.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        pool: nn.Module,
+        head: Head,
+        *,
+        config: PretrainedBackbone,
+        normalisation: nn.Module,
+        stages: Sequence[Sequence[str]],
+        image_side: int,
+    ) -> None:
+        """`stages` holds the names of the backbone's parameters, the input's stage first."""
+        super().__init__()
+        self.normalisation, self.backbone, self.pool = normalisation, backbone, pool
+        self.feature_map = nn.Identity()  # what explanations look at
+        self.classifier = head
+        self.image_side = image_side
+        self.layer_decay = config.layer_decay
+        self.has_frozen_features = config.unfreeze == "head" and config.cache_frozen_features
+        self.stages = [tuple(names) for names in stages]
+        trained = {"head": 0, "last_stage": 1, "all": len(self.stages)}[config.unfreeze]
+        self._freeze(len(self.stages) - trained)
+
+    def _freeze(self, num_stages: int) -> None:
+        by_name = dict(self.backbone.named_parameters())
+        for names in self.stages[:num_stages]:
+            for name in names:
+                by_name[name].requires_grad_(False)
+        self.train(self.training)
+
+    def _frozen_modules(self) -> list[tuple[str, nn.Module]]:
+        """Parts of the backbone of which no parameter is trained, with their names."""
+        return [
+            (name, module)
+            for name, module in self.backbone.named_modules(prefix="backbone")
+            if any(True for _ in module.parameters())
+            and not any(p.requires_grad for p in module.parameters())
+        ]
+
+    def train(self, mode: bool = True) -> "FineTunedNetwork":
+        """Switch to training; frozen parts stay as they are in evaluation."""
+        super().train(mode)
+        for _, module in self._frozen_modules():
+            module.eval()
+        return self
+
+    def features(self, images: Tensor) -> Tensor:
+        """Map images [B, 3, S, S] in 0..1 to the pooled features [B, F]."""
+        mapped = self.feature_map(self.backbone(self.normalisation(images)))
+        pooled: Tensor = self.pool(mapped)
+        return pooled
+
+    def head(self, features: Tensor) -> Tensor:
+        """Map features [B, F] to vote fractions [B, 37]."""
+        votes: Tensor = self.classifier(features)
+        return votes
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images [B, 3, S, S] in 0..1 to vote fractions [B, 37]."""
+        return self.head(self.features(images))
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """The head at the full rate; each stage below it at `layer_decay` of the one above."""
+        groups = [ParameterGroup(tuple(self.classifier.parameters()))]
+        by_name = dict(self.backbone.named_parameters())
+        for depth, names in enumerate(reversed(self.stages), start=1):
+            parameters = tuple(by_name[n] for n in names if by_name[n].requires_grad)
+            if parameters:
+                groups.append(ParameterGroup(parameters, self.layer_decay**depth))
+        return groups
+
+    def frozen_names(self) -> set[str]:
+        """Names in the state_dict of frozen parameters and of frozen parts' buffers."""
+        names = {
+            f"backbone.{n}" for n, p in self.backbone.named_parameters() if not p.requires_grad
+        }
+        for prefix, module in self._frozen_modules():
+            names |= {f"{prefix}.{n}" for n, _ in module.named_buffers()}
+        return names & self.state_dict().keys()
+
+    def explained_layer(self) -> nn.Module:
+        """The backbone's last map."""
+        return self.feature_map
+
+
+def stages_by_prefix(model: nn.Module, prefixes: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Parameter names of each stage, a stage being all modules with one of its prefixes."""
+    names = [name for name, _ in model.named_parameters()]
+    return [
+        tuple(n for n in names if any(n == p or n.startswith(f"{p}.") for p in stage))
+        for stage in prefixes
+    ]
+
+
+def stages_by_group(groups: Mapping[int, Sequence[str]]) -> list[tuple[str, ...]]:
+    """timm's groups of parameter names as stages; a final norm belongs to the stage before it."""
+    stages = [tuple(groups[key]) for key in sorted(groups)]
+    if len(stages) > 1 and all("norm" in name for name in stages[-1]):
+        stages[-2:] = [stages[-2] + stages[-1]]
+    return stages

@@ -1,0 +1,29 @@
+"""From stored pixels to what a network looks at: floats in 0..1, on its device, at its size.
+
+Larger pixels are reduced before augmentation, smaller ones enlarged after it, so that the work
+between is done on the smaller image.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def to_images(pixels: NDArray[np.uint8], device: torch.device, side: int) -> Tensor:
+    """Map pixels [B, S, S, 3] uint8 to images [B, 3, s, s] in 0..1 with s = min(S, side).
+
+    The channels stay last in memory, as convolutions on CPUs and new GPUs want them.
+    """
+    images = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float().div_(255)
+    if images.shape[-1] > side:
+        images = F.interpolate(images, size=(side, side), mode="bilinear", antialias=True)
+    return images
+
+
+def enlarged(images: Tensor, side: int) -> Tensor:
+    """Map images [B, 3, s, s] to [B, 3, side, side], bilinear as the notebooks did it."""
+    if images.shape[-1] < side:
+        images = F.interpolate(images, size=(side, side), mode="bilinear")
+    return images.contiguous(memory_format=torch.channels_last)
