@@ -87,9 +87,16 @@ def test_simulated_file_passes_the_check(cli, capfd) -> None:
 def test_architectures_are_listed_with_published_counts(cli, capfd) -> None:
     assert cli("architectures", "--json") == 0
     rows = {row["name"]: row for row in json.loads(capfd.readouterr().out)}
-    assert rows["parallel_cnn"]["total_parameters"] == 1_160_165
-    assert rows["parallel_cnn"]["trainable_parameters"] == 1_159_653
-    assert rows["simple_cnn"]["total_parameters"] == 522_469
+    assert {n: (r["total_parameters"], r["trainable_parameters"]) for n, r in rows.items()} == {
+        "parallel_cnn": (1_160_165, 1_159_653),
+        "simple_cnn": (522_469, 522_469),
+        "vision_transformer": (1_821_477, 1_821_477),
+        "resnet50": (27_859_877, 4_272_165),
+        "vgg16": (27_579_237, 12_864_549),
+    }
+    assert cli("architectures", "timm:test_vit", "--json") == 0
+    (row,) = json.loads(capfd.readouterr().out)
+    assert row["name"] == "timm:test_vit" and row["total_parameters"] > 0
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from analysis.comparison import best_by_architecture
 from analysis.report_page import MISSING
@@ -122,12 +123,19 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
 
 
 def test_the_export_predicts_and_explains(
-    study: StudyFolder, toy_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    study: StudyFolder, toy_npz: Path, toys: Galaxies, tmp_path: Path, capfd, monkeypatch
 ) -> None:
     storage = ["--storage", study.path.parent]
     assert run(monkeypatch, "export", study.name, tmp_path / "best", *storage) == 0
     assert run(monkeypatch, "predict", tmp_path / "best", toy_npz, tmp_path / "p.csv") == 0
     assert pd.read_csv(tmp_path / "p.csv").shape == (200, 38)
+    Image.fromarray(np.asarray(toys.images[0])).save(tmp_path / "one.png")
+    asked = ["--question", "spiral"]
+    picture = tmp_path / "why.png"
+    assert (
+        run(monkeypatch, "explain", tmp_path / "best", tmp_path / "one.png", picture, *asked) == 0
+    )
+    assert "question 4, spiral arms" in capfd.readouterr().err and picture.stat().st_size > 10_000
 
 
 def test_studies_of_other_galaxies_are_not_reported_together(

@@ -81,7 +81,8 @@ def status_table(folder: StudyFolder) -> Table:
 
 def architectures_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Names, parameters and sources."""
-    table = Table(title="Architectures", title_justify="left")
+    more = "timm:NAME is any model of the timm library; name it to see its counts"
+    table = Table(title="Architectures", caption=more, title_justify="left")
     for column in ("name", "parameters", "trainable", "source"):
         table.add_column(
             column, justify="right" if column in ("parameters", "trainable") else "left"
