@@ -31,6 +31,9 @@ class TrialRecord(BaseModel):
     epochs: Annotated[int, Field(ge=0)]
     device_seconds: float
     wandb_run_id: str | None
+    retries: int = 0  # how often it was started again after its worker or node was lost
+    config_failed: bool = False  # whether it failed for its config's sake, and would again
+    micro_batch: int | None = None  # galaxies at once, where memory did not hold a whole batch
 
     @property
     def val_rmse(self) -> float | None:

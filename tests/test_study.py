@@ -20,7 +20,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from analysis.leaderboard import best_trial
 from galaxytune.export import export_best, load_export
-from galaxytune.scheduler import Rungs
+from galaxytune.halving import Rungs
 from galaxytune.search import new_study, run_study, trials_at_once
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_plan import make_plan
@@ -187,7 +187,9 @@ def test_a_diverging_trial_is_recorded_and_never_stays(two_gpu_ray, toy_npz, tmp
     assert "train_loss is" in folder.records()[0].reason
 
 
-def test_an_exception_fails_its_trial_alone_and_says_why(two_gpu_ray, toy_npz, tmp_path) -> None:
+def test_a_damaged_checkpoint_costs_its_trial_nothing_but_time(
+    two_gpu_ray, toy_npz, tmp_path
+) -> None:
     settings = {"width": 0.1, "batch_size": 32}
     changes = {"architectures": ["simple_cnn"], "set": settings, "wandb": "disabled"}
     folder = new_study(plan(toy_npz, trials=2, epochs=1, **changes), tmp_path)
@@ -195,10 +197,7 @@ def test_an_exception_fails_its_trial_alone_and_says_why(two_gpu_ray, toy_npz, t
     (folder.checkpoint_folder("00000") / "last.pt").write_bytes(b"cut sh")
     run_study(folder)
     assert_whole(folder)
-    records = {record.id: record for record in folder.records()}
-    assert records["00001"].status == "complete"
-    assert records["00000"].status == "failed"
-    assert "Error" in records["00000"].reason
+    assert {record.status for record in folder.records()} == {"complete"}
 
 
 def training_processes() -> Iterator[int]:

@@ -1,6 +1,7 @@
 """Checkpoints on disk: the last state of a run, and the weights of its best epoch."""
 
 import hashlib
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from trainables.files import write_atomically
 
 LAST = "last.pt"
 BEST = "best.safetensors"
-_FROZEN = "frozen"  # the folder of frozen weights, and the key under which a file names its own
+FROZEN = "frozen"  # the folder of frozen weights, and the key under which a file names its own
 
 
 def save_state(folder: Path, state: Mapping[str, Any]) -> None:
@@ -23,11 +24,18 @@ def save_state(folder: Path, state: Mapping[str, Any]) -> None:
 
 
 def load_state(folder: Path, device: torch.device) -> dict[str, Any] | None:
-    """The folder's last checkpoint, or None where there is none."""
+    """The folder's last checkpoint; None where there is none, or where it is damaged.
+
+    A damaged one is put aside: a run begun anew gives the same numbers again.
+    """
     path = folder / LAST
     if not path.exists():
         return None
-    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (pickle.UnpicklingError, EOFError, RuntimeError, ValueError, KeyError):
+        path.replace(path.with_name(f"{LAST}.damaged"))
+        return None
     return state
 
 
@@ -48,7 +56,7 @@ def save_frozen(checkpoints: Path, weights: Mapping[str, Tensor]) -> str | None:
     digest = hashlib.sha256()
     for name in sorted(weights):
         digest.update(name.encode() + weights[name].contiguous().numpy().tobytes())
-    path = checkpoints / _FROZEN / f"{digest.hexdigest()[:24]}.safetensors"
+    path = checkpoints / FROZEN / f"{digest.hexdigest()[:24]}.safetensors"
     if not path.exists():
         save_weights(path, weights)
     return path.stem
@@ -56,17 +64,22 @@ def save_frozen(checkpoints: Path, weights: Mapping[str, Tensor]) -> str | None:
 
 def save_best(folder: Path, weights: Mapping[str, Tensor], frozen: str | None) -> None:
     """Write a trial's best weights; `frozen` names what `save_frozen` keeps beside the trials."""
-    _save(folder / BEST, weights, {} if frozen is None else {_FROZEN: frozen})
+    _save(folder / BEST, weights, {} if frozen is None else {FROZEN: frozen})
 
 
 def load_best(folder: Path) -> dict[str, Tensor]:
     """A trial's best weights with the frozen part they belong to; ValueError if not whole."""
-    weights = load_weights(folder / BEST)
-    with safe_open(str(folder / BEST), framework="pt") as file:
-        frozen = (file.metadata() or {}).get(_FROZEN)
+    weights, frozen = load_weights(folder / BEST), frozen_name(folder)
     if frozen is None:
         return weights
-    return load_weights(folder.parent / _FROZEN / f"{frozen}.safetensors") | weights
+    return load_weights(folder.parent / FROZEN / f"{frozen}.safetensors") | weights
+
+
+def frozen_name(folder: Path) -> str | None:
+    """What the frozen part of a trial's best weights is called; None if it has none."""
+    with safe_open(str(folder / BEST), framework="pt") as file:
+        name: str | None = (file.metadata() or {}).get(FROZEN)
+    return name
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

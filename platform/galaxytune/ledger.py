@@ -5,27 +5,22 @@ Order matters when the driver may die at any moment: a trial is first recorded i
 On resume whatever is behind is brought level with those two.
 """
 
-import os
-import shutil
-import warnings
-from collections.abc import Mapping
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
-import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
-from analysis.leaderboard import ranked
-from analysis.trial_record import Status, TrialRecord
-from galaxytune.proposals import draw_config, enqueue_grid, enqueue_published
+from analysis.trial_record import Status, TrialRecord, json_lines
+from galaxytune.budget import Budget
+from galaxytune.checkpoint_keeper import CheckpointKeeper
+from galaxytune.optuna_journal import OptunaJournal, trial_id_of
 from galaxytune.study_folder import StudyFolder
-from trainables.checkpoint import LAST
-from trainables.files import append_line, last_line_start
+from trainables.files import append_line
+from trainables.galaxies.damage import one_line
 
-_KEPT_CHECKPOINTS = 5  # weights of so many best trials stay, besides those of live trials
-_OTHER_COLUMNS = ("epoch", "seconds", "learning_rate")
+_OTHER_COLUMNS = ("epoch", "seconds", "learning_rate", "micro_batch")
 
 
 class StudyObserver(Protocol):
@@ -40,16 +35,16 @@ class StudyObserver(Protocol):
     def trial_finished(self, record: TrialRecord) -> None:
         """A trial's record is written."""
 
-
-def _mend_journal(journal: Path) -> None:
-    """Undo what a driver killed in mid-write leaves; only the holder of the study calls this."""
-    Path(f"{journal}.lock").unlink(missing_ok=True)
-    if journal.exists() and not journal.read_bytes().endswith(b"\n"):
-        os.truncate(journal, last_line_start(journal))
+    def study_noted(self, sentence: str) -> None:
+        """Something about the study as a whole was seen or decided."""
 
 
 class Ledger:
-    """What is known of every trial of a study, kept level with its folder and with Optuna."""
+    """What is known of every trial of a study, kept level with its folder and with Optuna.
+
+    ending: why no trial is to start or go on, None while the study runs. A budget's end is
+    final; one that was asked for, or forced by a failing disk, leaves trials to be resumed.
+    """
 
     def __init__(self, folder: StudyFolder) -> None:
         """Open the folder's records and journal and reconcile them."""
@@ -57,8 +52,14 @@ class Ledger:
         self.observers: tuple[StudyObserver, ...] = ()
         self.records = {record.id: record for record in folder.records()}
         self.curves = {i: folder.curve(i) for i in folder.trial_ids_with_curve()}
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.study = self._open_optuna()
+        self.retries = Counter(line["id"] for line in json_lines(folder.retries_file))
+        self.ending: str | None = None
+        self.is_final = False
+        self.broken: str | None = None
+        self._budget = Budget(self.plan)
+        self._keeper = CheckpointKeeper(folder, self.plan)
+        self._configs: dict[str, tuple[dict[str, Any], bool]] = {}
+        self.journal = OptunaJournal(folder.journal_file, self.plan)
         self.unfinished = self._reconcile()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -68,21 +69,25 @@ class Ledger:
     @property
     def num_left(self) -> int:
         """How many trials are still to end."""
-        return self.plan.trials - len(self.records)
+        return 0 if self.folder.ended else self.plan.trials - len(self.records)
 
     def next_trial(self) -> tuple[str, dict[str, Any]] | None:
-        """Id and config values of the next trial to run, or None when all were handed out."""
+        """Id and config values of the next trial to run, or None when no more is to start."""
+        if self.ending is not None:
+            return None
         if self.unfinished:
             trial = self.unfinished.pop(0)
-        elif len(self._numbers()) < self.plan.trials:
-            trial = draw_config(self.study.ask(), self.plan)
+        elif self.journal.num_begun() < self.plan.trials:
+            trial = self.journal.ask()
         else:
             return None
+        trial_id = trial_id_of(trial.number)
         config, published = trial.user_attrs["config"], trial.user_attrs["published"]
-        self.folder.curve_file(_id(trial.number)).touch()  # `status` sees that it runs
+        self._configs[trial_id] = config, published
+        self.folder.curve_file(trial_id).touch()  # `status` sees that it runs
         for observer in self.observers:
-            observer.trial_started(_id(trial.number), config, published)
-        return _id(trial.number), config
+            observer.trial_started(trial_id, config, published)
+        return trial_id, config
 
     def record_epoch(self, trial_id: str, result: Mapping[str, Any]) -> None:
         """Put a reported epoch into the curve, unless it stands there already."""
@@ -96,136 +101,144 @@ class Ledger:
         }
         append_line(self.folder.curve_file(trial_id), report)
         curve.append(report)
-        self._tell_epoch(trial_id, report)
+        self.journal.tell_epoch(trial_id, report)
         for observer in self.observers:
             observer.epoch_reported(trial_id, report)
+        self.check_budget()
 
-    def finish(self, trial_id: str, status: Status, reason: str) -> None:
+    def record_retry(self, trial_id: str, reason: str) -> None:
+        """Note that a trial is started again, and why."""
+        self.retries[trial_id] += 1
+        append_line(self.folder.retries_file, {"id": trial_id, "reason": reason})
+
+    def finish(
+        self, trial_id: str, status: Status, reason: str, *, config_failed: bool = False
+    ) -> None:
         """Record how a trial ended, tell Optuna, and let go of what it no longer needs."""
         if trial_id in self.records:
             return
-        record = self._make_record(trial_id, status, reason)
+        record = self._make_record(trial_id, status, reason, config_failed)
         append_line(self.folder.records_file, record.model_dump(mode="json"))
         self.records[trial_id] = record
-        self._tell(record)
-        self._clean_checkpoints(trial_id)
+        self.journal.tell(record)
+        self._keeper.clean(record, self.records.values())
         for observer in self.observers:
             observer.trial_finished(record)
+        self.check_budget()
+
+    def check_budget(self) -> None:
+        """End the study if a limit is reached."""
+        if self.ending is None:
+            reached = self._budget.reached(self.records, self.curves)
+            if reached is not None:
+                self.ending, self.is_final = reached, True
+
+                self.note(f"the study ends: {reached}")
+
+    def note(self, sentence: str) -> None:
+        """Tell the observers of something about the study as a whole."""
+        for observer in self.observers:
+            observer.study_noted(sentence)
+
+    def interrupt(self, reason: str) -> None:
+        """Let no trial start; running ones stop at their epoch's end and can be resumed."""
+        if self.ending is None:
+            self.ending = reason
+            self.note(f"{reason}: trials stop at the end of their epoch and can be resumed")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Around all that writes: a disk that refuses ends the run, and nothing is lost."""
+        try:
+            yield
+        except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
+            self.break_off(f"{error.strerror or one_line(error)}{where}")
+
+    def break_off(self, reason: str) -> None:
+        """End the run because its folder can no longer be written."""
+        self.broken = self.broken or reason
+        self.interrupt(reason)
+
+    def close(self) -> None:
+        """Once no trial runs: end what a budget left open, drop what nobody needs."""
+        if self.broken is not None:
+            return
+        if self.is_final and self.ending is not None:
+            for trial in self._open_trials():
+                self.finish(trial_id_of(trial), "pruned", f"stopped by the budget: {self.ending}")
+            self.folder.mark_ended(self.ending)
+        if not self._open_trials():
+            self._keeper.drop_unused()
 
     def is_published(self, trial_id: str) -> bool:
         """Whether a trial runs its architecture's published config."""
-        return bool(self._frozen(trial_id).user_attrs["published"])
+        return self._config_of(trial_id)[1]
 
     def wandb_run_id(self, trial_id: str) -> str:
         """The trial's W&B run id, the same on every resume."""
         return f"{self.plan.provenance.study_id}-{trial_id}"
 
-    def _numbers(self) -> list[int]:
-        trials = self.study.get_trials(deepcopy=False)
-        return [t.number for t in trials if t.state != TrialState.WAITING]
-
-    def _open_optuna(self) -> optuna.Study:
-        _mend_journal(self.folder.journal_file)
-        self.storage = JournalStorage(JournalFileBackend(str(self.folder.journal_file)))
-        study = optuna.create_study(
-            study_name=self.plan.name,
-            storage=self.storage,
-            direction="minimize",
-            load_if_exists=True,
-        )
-        with warnings.catch_warnings():  # `group` is marked experimental since Optuna 2.8
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler = optuna.samplers.TPESampler(
-                multivariate=True,
-                group=True,
-                # Optuna's own 10 would leave a short study nothing but random draws
-                n_startup_trials=max(4, min(10, self.plan.trials // 4)),
-                # a resumed sampler must not draw its first draws again
-                seed=self.plan.seed + 1_000_003 * len(study.get_trials(deepcopy=False)),
-            )
-        study.sampler = sampler
-        return study
+    def _open_trials(self) -> list[int]:
+        """Numbers of trials that were begun and have not ended."""
+        return [t.number for t in self.journal.trials() if t.state == TrialState.RUNNING]
 
     def _reconcile(self) -> list[Trial]:
         """Bring Optuna level with the records; returns the trials that are still to end."""
-        enqueue = enqueue_grid if self.plan.grid else enqueue_published
-        enqueue(self.study, self.plan)
+        if self.journal.was_damaged:
+            self.journal.rebuild(self.records.values(), self.curves)
+            self._forget_unfinished()
+        self.journal.enqueue()
         unfinished = []
-        for frozen in self.study.get_trials(deepcopy=False):
+        for frozen in self.journal.trials():
             if frozen.state != TrialState.RUNNING:
                 continue
-            for report in self.curves.get(_id(frozen.number), [])[
-                len(frozen.intermediate_values) :
-            ]:
-                self._tell_epoch(_id(frozen.number), report)
-            record = self.records.get(_id(frozen.number))
-            if record is not None:
-                self._tell(record)
-                continue
-            trial = Trial(self.study, frozen._trial_id)
-            if "config" not in trial.user_attrs:  # the driver died while it was being drawn
-                draw_config(trial, self.plan)
-            unfinished.append(trial)
+            trial_id = trial_id_of(frozen.number)
+            for report in self.curves.get(trial_id, [])[len(frozen.intermediate_values) :]:
+                self.journal.tell_epoch(trial_id, report)
+            if trial_id in self.records:
+                self.journal.tell(self.records[trial_id])
+            else:
+                unfinished.append(self.journal.reopened(frozen))
         return unfinished
 
-    def _frozen(self, trial_id: str) -> FrozenTrial:
-        return self.study.get_trials(deepcopy=False)[int(trial_id)]
+    def _forget_unfinished(self) -> None:
+        """Drop the curves of trials whose config is lost: they are drawn and trained anew."""
+        for trial_id in [i for i in self.curves if i not in self.records]:
+            del self.curves[trial_id]
+            self.folder.forget(trial_id)
 
-    def _tell_epoch(self, trial_id: str, report: Mapping[str, float]) -> None:
-        self.storage.set_trial_intermediate_value(
-            self._frozen(trial_id)._trial_id, int(report["epoch"]), report["val_rmse"]
-        )
+    def _config_of(self, trial_id: str) -> tuple[dict[str, Any], bool]:
+        if trial_id not in self._configs:
+            attributes = self.journal.frozen(trial_id).user_attrs
+            self._configs[trial_id] = attributes["config"], attributes["published"]
+        return self._configs[trial_id]
 
-    def _make_record(self, trial_id: str, status: Status, reason: str) -> TrialRecord:
+    def _make_record(
+        self, trial_id: str, status: Status, reason: str, config_failed: bool
+    ) -> TrialRecord:
         curve = self.curves.get(trial_id, [])
-        attributes = self._frozen(trial_id).user_attrs
-        config = attributes["config"]
+        config, published = self._config_of(trial_id)
         monitored = [report[config["early_stopping_metric"]] for report in curve]
         best = monitored.index(min(monitored)) + 1 if curve else 0
         seconds = sum(report["seconds"] for report in curve)
-        share = self.plan.gpus_per_trial or self.plan.cpus_per_trial
+        micro_batch = int(curve[-1].get("micro_batch", 0)) if curve else 0
         return TrialRecord(
             id=trial_id,
             architecture=config["architecture"],
             config=config,
-            published=attributes["published"],
+            published=published,
             status=status,
             reason=reason,
             best_epoch=best,
             metrics=_by_split(curve[best - 1]) if curve else {},
             epochs=len(curve),
-            device_seconds=seconds * share,
+            device_seconds=seconds * (self.plan.gpus_per_trial or self.plan.cpus_per_trial),
             wandb_run_id=None if self.plan.wandb == "disabled" else self.wandb_run_id(trial_id),
+            retries=self.retries[trial_id],
+            config_failed=config_failed,
+            micro_batch=micro_batch if 0 < micro_batch < config["batch_size"] else None,
         )
-
-    def _tell(self, record: TrialRecord) -> None:
-        number = int(record.id)
-        if record.status == "complete":
-            self.study.tell(number, record.val_rmse)
-        elif record.status == "pruned":
-            self.study.tell(number, state=TrialState.PRUNED)
-        else:
-            optuna_id = self._frozen(record.id)._trial_id
-            self.storage.set_trial_user_attr(optuna_id, "reason", record.reason)
-            self.study.tell(number, state=TrialState.FAIL)
-
-    def _clean_checkpoints(self, trial_id: str) -> None:
-        """Drop the ended trial's last state, and weights of all but the best trials.
-
-        The best of each architecture is kept too: reports compare them.
-        """
-        (self.folder.checkpoint_folder(trial_id) / LAST).unlink(missing_ok=True)
-        order = ranked(self.records.values())
-        best = {r.architecture: r.id for r in reversed(order)}
-        keep = {r.id for r in order[:_KEPT_CHECKPOINTS]} | set(best.values())
-        for record in self.records.values():
-            folder = self.folder.checkpoint_folder(record.id)
-            if record.id not in keep and folder.exists():
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _id(number: int) -> str:
-    return f"{number:05d}"
 
 
 def _by_split(report: Mapping[str, float]) -> dict[str, dict[str, float]]:

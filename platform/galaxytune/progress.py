@@ -45,3 +45,7 @@ class SearchProgress:
             f"[{_COLOURS[record.status]}]{self.num_ended}/{self.num_trials}[/] trial {record.id} "
             f"{record.architecture} {record.status} ({escape(record.reason)}){value}{best}"
         )
+
+    def study_noted(self, sentence: str) -> None:
+        """One line for what concerns the study as a whole."""
+        self.console.print(escape(sentence))

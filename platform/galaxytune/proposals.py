@@ -1,12 +1,16 @@
 """What to try next: the published configs first, then what Optuna's sampler draws; or a grid."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import Trial
 
 from galaxytune.grid import grid_choices
 from galaxytune.study_plan import StudyPlan
 from search_spaces import config_class, config_from_values
-from search_spaces.declaration.hyperparameters import searched_values, suggest
+from search_spaces.declaration.hyperparameters import hyperparameters, searched_values, suggest
 
 ARCHITECTURE = "architecture"
 _POINT = "grid_point"
@@ -22,10 +26,32 @@ def enqueue_published(study: optuna.Study, plan: StudyPlan) -> None:
         study.enqueue_trial(drawn, user_attrs={"published": True}, skip_if_exists=True)
 
 
-def enqueue_grid(study: optuna.Study, plan: StudyPlan) -> None:
-    """Queue every point of the plan's grid, after those that are queued already."""
+def known_draw(
+    config: Mapping[str, Any], plan: StudyPlan
+) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
+    """What Optuna would have drawn to arrive at a config, and from what, by its names."""
+    architecture = config["architecture"]
+    params: dict[str, Any] = {}
+    distributions: dict[str, BaseDistribution] = {}
+    if plan.grid or len(plan.architectures) > 1:
+        params[ARCHITECTURE] = architecture
+        distributions[ARCHITECTURE] = CategoricalDistribution(plan.architectures)
+    if plan.grid:
+        return params, distributions
+    prefix, fixed = f"{architecture}.", plan.fixed_values(architecture)
+    drawn = searched_values(config_from_values(config), fixed, prefix=prefix)
+    for parameter in hyperparameters(config_class(architecture)):
+        for entry in parameter.entries():
+            if prefix + entry in drawn:
+                distributions[prefix + entry] = parameter.distribution
+    return params | drawn, distributions
+
+
+def enqueue_grid(study: optuna.Study, plan: StudyPlan, num_points: int | None = None) -> None:
+    """Queue the points of the plan's grid, or some, after those that are queued already."""
     done = len(study.get_trials(deepcopy=False))
-    for point, config in plan.grid_configs()[done:]:
+    end = None if num_points is None else done + num_points
+    for point, config in plan.grid_configs()[done:end]:
         published = plan.published_config(config.architecture)
         is_published = config == published.model_copy(update={"seed": config.seed})
         study.enqueue_trial(

@@ -1,45 +1,24 @@
-"""Asynchronous successive halving (Li et al. 2020, MLSys) whose rungs are a study's curves."""
+"""The ledger's eyes in Ray Tune: it hears every epoch and every end, and stops what is to stop."""
 
+import json
 import math
 import re
+import time
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
+import ray  # noqa: TID251  kills a worker that is silent
 from ray.tune.experiment import Trial  # noqa: TID251  an extension point of Ray Tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler  # noqa: TID251
 
+from galaxytune.halving import Rungs, choose_grace, lowest, num_probes
 from galaxytune.ledger import Ledger
+from trainables.files import write_atomically
 
 _LONGEST_REASON = 300  # characters
 _EXCEPTION = re.compile(r"[\w.]*(Error|Exception|Interrupt)\b.*: ")  # a traceback's last line
-
-
-class Rungs:
-    """At certain epochs only the best 1/eta of the trials that came so far may go on."""
-
-    def __init__(self, *, grace_epochs: int, reduction_factor: int, max_epochs: int) -> None:
-        """Rungs at grace, grace x eta, grace x eta^2 ... below max_epochs."""
-        self.reduction_factor = reduction_factor
-        self.values: dict[int, dict[str, float]] = {}
-        epoch = grace_epochs
-        while epoch < max_epochs:
-            self.values[epoch] = {}
-            epoch *= reduction_factor
-
-    def may_continue(self, trial_id: str, epoch: int, value: float) -> bool:
-        """Enter a trial's lowest value so far at an epoch; False if it is to stop there.
-
-        A rung cuts nobody before it holds `reduction_factor` trials, and a trial that is asked
-        about twice counts once.
-        """
-        if epoch not in self.values:
-            return True
-        rung = self.values[epoch]
-        rung[trial_id] = value
-        if len(rung) < self.reduction_factor:
-            return True
-        num_promoted = math.ceil(len(rung) / self.reduction_factor)
-        return value <= sorted(rung.values())[num_promoted - 1]
+_SECONDS_BETWEEN_LOOKS = 1.0
 
 
 class StudyScheduler(FIFOScheduler):
@@ -52,60 +31,148 @@ class StudyScheduler(FIFOScheduler):
         """Rebuild the rungs from the curves that the ledger has."""
         super().__init__()
         self.ledger = ledger
-        plan = ledger.plan
-        self.rungs = Rungs(
-            grace_epochs=plan.grace_epochs,
-            reduction_factor=plan.reduction_factor,
-            max_epochs=plan.longest_epochs if plan.halving and not plan.grid else 0,
-        )
-        for trial_id, curve in ledger.curves.items():
-            for epoch in (rung for rung in self.rungs.values if rung <= len(curve)):
-                self.rungs.may_continue(trial_id, epoch, self._lowest(trial_id, epoch))
+        self.rungs: Rungs | None = None
+        self._is_measuring = ledger.plan.stops_early and ledger.plan.grace_epochs is None
+        self._heard: dict[str, float] = {}  # when a running trial was last heard of
+        self._silent: set[str] = set()
+        self._looked = 0.0
+        if ledger.folder.halving_file.exists():
+            self._is_measuring = False
+            self._begin(json.loads(ledger.folder.halving_file.read_text())["grace_epochs"])
+        elif ledger.plan.stops_early:
+            self._begin(ledger.plan.grace_epochs)
+            self._measure_if_due()
 
     def on_trial_result(self, controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Record an epoch and decide; Tune calls this before anyone else learns of it."""
-        trial_id = trial.config["task"].trial_id
-        if "failure" in result:
-            self.ledger.finish(trial_id, "failed", str(result["failure"]))
-            return str(TrialScheduler.STOP)
-        self.ledger.record_epoch(trial_id, result)
-        if "finished" in result:
-            self.ledger.finish(trial_id, "complete", str(result["finished"]))
-            return str(TrialScheduler.STOP)
-        epoch = int(result["epoch"])
-        # A resumed trial repeats its epochs; the last may have been cut just before the crash.
-        is_latest = epoch == len(self.ledger.curves[trial_id])
-        if is_latest and not self._goes_on(trial_id, epoch):
-            self.ledger.finish(trial_id, "pruned", f"stopped by halving at epoch {epoch}")
-            return str(TrialScheduler.STOP)
-        return str(TrialScheduler.CONTINUE)
+        self._heard[trial.trial_id] = time.monotonic()
+        goes_on = False
+        with self.ledger.writing():
+            goes_on = self._goes_on(trial.config["task"].trial_id, result)
+        return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
     def on_trial_complete(self, controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """A trial that returned without saying that it had finished has failed."""
-        self.ledger.finish(
-            trial.config["task"].trial_id, "failed", "ended before its last epoch was reported"
-        )
+        if self.ledger.ending is not None:
+            return
+        with self.ledger.writing():
+            self.ledger.finish(
+                trial.config["task"].trial_id, "failed", "ended before its last epoch was reported"
+            )
 
     def on_trial_error(self, controller: Any, trial: Trial) -> None:
         """A trial whose retries are used up has failed; the reason is its exception's text.
 
         Tune calls this before each retry too, and then the trial's status is ERROR already.
         """
-        if trial.status == Trial.ERROR:
-            return
-        self.ledger.finish(trial.config["task"].trial_id, "failed", _reason(trial))
+        self._heard.pop(trial.trial_id, None)
+        trial_id = trial.config["task"].trial_id
+        reason = _reason(trial)
+        if trial.trial_id in self._silent:
+            self._silent.discard(trial.trial_id)
+            reason = f"reported nothing for {self.ledger.plan.max_silence_minutes:g} minutes"
+        with self.ledger.writing():
+            if trial.status == Trial.ERROR:
+                self.ledger.record_retry(trial_id, reason)
+            elif self.ledger.ending is None:
+                self.ledger.finish(trial_id, "failed", reason)
+
+    def choose_trial_to_run(self, controller: Any) -> Trial | None:
+        """Tune asks in each of its rounds; what time alone decides is seen to here."""
+        now = time.monotonic()
+        if now - self._looked >= _SECONDS_BETWEEN_LOOKS:
+            self._looked = now
+            with self.ledger.writing():
+                self.ledger.check_budget()
+            self._look_after(controller, now)
+        chosen: Trial | None = super().choose_trial_to_run(controller)
+        return chosen
 
     def debug_string(self) -> str:
         """How many trials stand on each rung."""
-        counts = ", ".join(f"epoch {e}: {len(r)}" for e, r in self.rungs.values.items())
+        values = {} if self.rungs is None else self.rungs.values
+        counts = ", ".join(f"epoch {e}: {len(r)}" for e, r in values.items())
         return f"successive halving ({counts})"
 
-    def _goes_on(self, trial_id: str, epoch: int) -> bool:
-        goes_on = self.rungs.may_continue(trial_id, epoch, self._lowest(trial_id, epoch))
-        return goes_on or self.ledger.is_published(trial_id)
+    def _look_after(self, controller: Any, now: float) -> None:
+        """Let no trial begin once the study ends; kill workers that have been silent too long."""
+        longest = 60 * self.ledger.plan.max_silence_minutes
+        for trial in controller.get_trials():
+            if trial.status == Trial.PENDING and self.ledger.ending is not None:
+                controller.stop_trial(trial)
+            if trial.status != Trial.RUNNING:
+                self._heard.pop(trial.trial_id, None)
+                continue
+            if now - self._heard.setdefault(trial.trial_id, now) > longest:
+                self._heard[trial.trial_id] = now
+                self._silent.add(trial.trial_id)
+                ray.kill(trial.temporary_state.ray_actor)
 
-    def _lowest(self, trial_id: str, epoch: int) -> float:
-        return min(report["val_rmse"] for report in self.ledger.curves[trial_id][:epoch])
+    def _goes_on(self, trial_id: str, result: dict[str, Any]) -> bool:
+        if "storage_failure" in result:
+            self.ledger.break_off(str(result["storage_failure"]))
+            return False
+        failure = result.get("failure") or _unusable(result)
+        if failure:
+            self.ledger.finish(trial_id, "failed", str(failure), config_failed=True)
+            return False
+        self.ledger.record_epoch(trial_id, result)
+        if "finished" in result:
+            self.ledger.finish(trial_id, "complete", str(result["finished"]))
+            self._measure_if_due()
+            return False
+        epoch = int(result["epoch"])
+        # A resumed trial repeats its epochs; the last may have been cut just before the crash.
+        is_latest = epoch == len(self.ledger.curves[trial_id])
+        if is_latest and not self._passes(trial_id, epoch):
+            self.ledger.finish(trial_id, "pruned", f"stopped by halving at epoch {epoch}")
+            return False
+        return self.ledger.ending is None
+
+    def _passes(self, trial_id: str, epoch: int) -> bool:
+        if self.rungs is None:
+            return True
+        value = lowest(self.ledger.curves[trial_id], epoch)
+        passes = self.rungs.may_continue(trial_id, epoch, value)
+        return passes or self.ledger.is_published(trial_id)
+
+    def _begin(self, grace_epochs: int | None) -> None:
+        """Cut from `grace_epochs` on, or nowhere."""
+        if grace_epochs is None:
+            return
+        plan = self.ledger.plan
+        self.rungs = Rungs(
+            grace_epochs=grace_epochs,
+            reduction_factor=plan.reduction_factor,
+            max_epochs=plan.longest_epochs,
+        )
+        self.rungs.enter(self.ledger.curves)
+
+    def _measure_if_due(self) -> None:
+        """Once enough trials were trained whole, choose the grace period for all others."""
+        plan, ledger = self.ledger.plan, self.ledger
+        whole = [r.id for r in ledger.records.values() if r.status == "complete" and r.epochs > 1]
+        if not self._is_measuring or len(whole) < num_probes(plan.trials):
+            return
+        self._is_measuring = False
+        choice = choose_grace(
+            [ledger.curves[i] for i in whole], reduction_factor=plan.reduction_factor
+        )
+        text = json.dumps({**choice.as_json(), "sentence": choice.sentence()}, indent=2) + "\n"
+        write_atomically(ledger.folder.halving_file, lambda path: path.write_text(text))
+        ledger.note(choice.sentence())
+        self._begin(choice.grace_epochs)
+
+
+def _unusable(result: dict[str, Any]) -> str | None:
+    """Which reported number is none, or not finite; None if all are."""
+    if not isinstance(result.get("epoch"), Real):
+        return f"reported no epoch, but {result.get('epoch')!r}"
+    numbers = {k: v for k, v in result.items() if k.startswith(("train_", "val_"))}
+    for name, value in {"val_rmse": None, **numbers}.items():
+        if not isinstance(value, Real) or not math.isfinite(value):
+            return f"reported {name} = {value} at epoch {result['epoch']}"
+    return None
 
 
 def _reason(trial: Trial) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from filelock import Timeout
 
+from galaxytune.interruption import draining
 from galaxytune.ledger import Ledger, StudyObserver
 from galaxytune.progress import SearchProgress
 from galaxytune.study_folder import StudyFolder, create_study
@@ -17,12 +18,14 @@ from galaxytune.study_plan import StudyPlan, store_plan
 from trainables.galaxies.damage import one_line
 from trainables.galaxies.galaxy_file import fingerprint, open_galaxies
 from trainables.galaxies.split import split_galaxies
+from trainables.trial import run_trial
 
 # A reused actor waits this long for the last trial's clean-up; Tune's own 2 s lose trials.
 _ENVIRONMENT = {
     "TUNE_FUNCTION_THREAD_TIMEOUT_S": "120",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # galaxytune's own lets epochs end first
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
@@ -62,19 +65,28 @@ def check_data_unchanged(folder: StudyFolder) -> None:
         )
 
 
-def run_study(folder: StudyFolder, where: ClusterAddress | None = None) -> None:
+def run_study(
+    folder: StudyFolder,
+    where: ClusterAddress | None = None,
+    *,
+    trainable: Callable[[dict[str, Any]], None] = run_trial,
+) -> None:
     """Run all trials of a study that have not ended; returns when the last one has.
 
     ValueError if another driver holds the study, or if no node can ever hold one trial.
+    RuntimeError if trials are left, KeyboardInterrupt if that was asked for; both can be
+    resumed. Another `trainable` stands in for the training itself and reports as it does.
     """
     try:
         with folder.lock().acquire(timeout=_SECONDS_FOR_LOCK):
-            _run_locked(folder, where or ClusterAddress())
+            _run_locked(folder, where or ClusterAddress(), trainable)
     except Timeout:
         raise ValueError(f"study {folder.name!r} is being run by another process") from None
 
 
-def _run_locked(folder: StudyFolder, where: ClusterAddress) -> None:
+def _run_locked(
+    folder: StudyFolder, where: ClusterAddress, trainable: Callable[[dict[str, Any]], None]
+) -> None:
     ledger = Ledger(folder)
     observers: list[StudyObserver] = [
         SearchProgress(ledger.plan.trials, ledger.plan.longest_epochs, ledger.records)
@@ -88,11 +100,20 @@ def _run_locked(folder: StudyFolder, where: ClusterAddress) -> None:
     ledger.observers = tuple(observers)
     try:
         if ledger.num_left:
-            with ray_connection(where):
-                _tune(ledger)
+            with ray_connection(where), draining(ledger.interrupt):
+                _tune(ledger, trainable)
+            with ledger.writing():
+                ledger.close()
     finally:
         if mirror is not None:
             mirror.close()
+    if ledger.broken is not None:
+        raise RuntimeError(
+            f"the study cannot be written: {ledger.broken}; what was there is whole, mend that "
+            f"and `galaxytune resume {folder.name}` goes on"
+        )
+    if ledger.num_left and ledger.ending is not None:
+        raise KeyboardInterrupt
     if ledger.num_left:
         raise RuntimeError(
             f"{ledger.num_left} trials did not end; `galaxytune resume {folder.name}` runs them"
@@ -161,19 +182,18 @@ def _own_id(trial: Any) -> str:
     return str(trial.config["task"].trial_id)
 
 
-def _tune(ledger: Ledger) -> None:
+def _tune(ledger: Ledger, trainable: Callable[[dict[str, Any]], None]) -> None:
     import ray  # noqa: TID251
     from ray import tune  # noqa: TID251
 
     from galaxytune.scheduler import StudyScheduler
     from galaxytune.searcher import StudySearcher
-    from trainables.trial import run_trial
 
     plan = ledger.plan
     at_once = trials_at_once(plan.cpus_per_trial, plan.gpus_per_trial)
     resources = {"cpu": plan.cpus_per_trial, "gpu": plan.gpus_per_trial}
     tuner = tune.Tuner(
-        tune.with_resources(run_trial, resources),
+        tune.with_resources(trainable, resources),
         tune_config=tune.TuneConfig(
             search_alg=StudySearcher(ledger),
             scheduler=StudyScheduler(ledger),
@@ -187,11 +207,12 @@ def _tune(ledger: Ledger) -> None:
             name="tune",
             storage_path=str(ledger.folder.ray),
             verbose=0,
-            failure_config=tune.FailureConfig(max_failures=1),
+            failure_config=tune.FailureConfig(max_failures=plan.max_retries),
         ),
     )
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
         try:
             tuner.fit()
-        except (tune.TuneError, ray.exceptions.RayError) as error:
-            raise RuntimeError(f"Ray Tune gave up: {one_line(error)}") from error
+        except (tune.TuneError, ray.exceptions.RayError, OSError) as error:
+            if ledger.broken is None:
+                raise RuntimeError(f"Ray Tune gave up: {one_line(error)}") from error

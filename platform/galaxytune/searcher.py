@@ -22,7 +22,9 @@ class StudySearcher(Searcher):
 
     def suggest(self, trial_id: str) -> Any:
         """The next task under the key `task`, or Searcher.FINISHED."""
-        proposed = self.ledger.next_trial()
+        proposed = None
+        with self.ledger.writing():
+            proposed = self.ledger.next_trial()
         if proposed is None:
             return str(Searcher.FINISHED)
         own_id, config = proposed

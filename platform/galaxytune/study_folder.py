@@ -1,6 +1,8 @@
 """A study's folder: where everything stands, who holds it, and what has been recorded."""
 
+import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +11,7 @@ from filelock import FileLock, Timeout
 from analysis.trial_record import TrialRecord, json_lines, read_records
 from galaxytune.study_plan import StoredPlan, read_plan, write_plan
 from search_spaces.declaration.frozen_config import did_you_mean
+from trainables.files import write_atomically
 from trainables.galaxies.galaxy_file import Galaxies
 from trainables.galaxies.split import Split, load_split, save_split
 
@@ -29,6 +32,9 @@ class StudyFolder:
         self.split_file = path / "split.npz"
         self.report = path / "report"
         self.ray = path / "ray"
+        self.retries_file = path / "retries.jsonl"
+        self.ended_file = path / "ended.json"
+        self.halving_file = path / "halving.json"
 
     @property
     def name(self) -> str:
@@ -60,6 +66,23 @@ class StudyFolder:
         """Where a trial keeps its last state and best weights."""
         return self.checkpoints / trial_id
 
+    @property
+    def ended(self) -> str | None:
+        """Which budget ended the study before its last trial, None if none did."""
+        if not self.ended_file.exists():
+            return None
+        return str(json.loads(self.ended_file.read_text())["reason"])
+
+    def mark_ended(self, reason: str) -> None:
+        """Note that a budget has ended the study."""
+        text = json.dumps({"reason": reason}) + "\n"
+        write_atomically(self.ended_file, lambda path: path.write_text(text))
+
+    def forget(self, trial_id: str) -> None:
+        """Remove the curve and checkpoints of a trial that is to begin anew."""
+        self.curve_file(trial_id).unlink(missing_ok=True)
+        shutil.rmtree(self.checkpoint_folder(trial_id), ignore_errors=True)
+
     def lock(self) -> FileLock:
         """The lock that a running driver holds; the system frees it when the driver dies."""
         return FileLock(self.path / "driver.lock")
@@ -71,7 +94,8 @@ class StudyFolder:
                 pass
         except Timeout:
             return "running"
-        return "finished" if len(self.records()) >= self.plan.trials else "interrupted"
+        done = self.ended is not None or len(self.records()) >= self.plan.trials
+        return "finished" if done else "interrupted"
 
     def split_rows(self) -> Split:
         """The stored split, as row numbers of the data file."""

@@ -45,10 +45,31 @@ class StudyPlan(FrozenConfig):
     grid: Annotated[Grid, BeforeValidator(as_grid)] = ()  # these values instead of a search
     cpus_per_trial: Annotated[float, Field(gt=0)] = 1.0
     gpus_per_trial: Annotated[float, Field(ge=0)] = 0.0
+    max_hours: Annotated[float, Field(gt=0)] | None = None  # of this driver's wall clock
+    max_device_hours: Annotated[float, Field(gt=0)] | None = None  # of all trials' training
+    target_rmse: Annotated[float, Field(gt=0)] | None = None  # of a complete trial's validation
+    plateau_trials: Annotated[int, Field(ge=1)] | None = None  # so many without a better one
+    max_silence_minutes: Annotated[float, Field(gt=0)] = 60.0  # a worker that is silent so long
+    max_retries: Annotated[int, Field(ge=0)] = 3  # of a trial whose worker or node was lost
+    objective: Literal["rmse", "rmse_and_residual"] = "rmse"
+    max_tree_residual: Annotated[float, Field(gt=0)] | None = None  # above it: not feasible
+    keep_checkpoints: Annotated[int, Field(ge=1)] = 5  # weights of so many best trials
+    checkpoint_quota_gb: Annotated[float, Field(gt=0)] | None = None
     wandb: WandbMode = "offline"
     halving: bool = True  # whether trials are stopped early; a grid's never are
     reduction_factor: Annotated[int, Field(ge=2)] = 3  # ASHA's eta; Li et al. 2018 use 3 or 4
-    grace_epochs: Annotated[int, Field(ge=1)] = 2  # no trial is stopped before so many epochs
+    grace_epochs: Annotated[int, Field(ge=1)] | None = None
+    #   no trial is stopped before so many epochs; None: measured on the first whole trials
+
+    @property
+    def has_two_objectives(self) -> bool:
+        """Whether the tree residual is an objective beside the RMSE."""
+        return self.objective == "rmse_and_residual"
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether halving may stop a trial."""
+        return self.halving and not self.grid
 
     @property
     def longest_epochs(self) -> int:

@@ -53,6 +53,7 @@ class WandbMirror:
         self.runs: dict[str, Any] = {}
         self._queue: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | None] = queue.SimpleQueue()
         self._is_whole = False
+        self._mode = ledger.plan.wandb
         self._thread = threading.Thread(target=self._work, name="wandb-mirror", daemon=True)
         self._catch_up()
         self._thread.start()
@@ -69,6 +70,9 @@ class WandbMirror:
     def trial_finished(self, record: TrialRecord) -> None:
         """Write the summary and end the run."""
         self._queue.put(("_close", (record,)))
+
+    def study_noted(self, sentence: str) -> None:
+        """Nothing to mirror: W&B knows trials alone."""
 
     def close(self) -> None:
         """Wait until all is written, a minute at most."""
@@ -101,11 +105,11 @@ class WandbMirror:
     ) -> None:
         plan = self.ledger.plan
         run_id = self.ledger.wandb_run_id(trial_id)
-        if plan.wandb == "offline":
+        if self._mode == "offline":
             for stale in self.folder.glob(f"offline-run-*-{run_id}"):
                 shutil.rmtree(stale)
         tags = [config["architecture"], *(["published"] if published else [])]
-        self.runs[trial_id] = wandb.init(
+        self.runs[trial_id] = self._init(
             project=os.environ.get("WANDB_PROJECT", "galaxytune"),
             group=plan.name,
             name=f"{plan.name}-{trial_id}",
@@ -113,8 +117,6 @@ class WandbMirror:
             dir=str(self.ledger.folder.path),
             config=config,
             tags=tags,
-            mode=plan.wandb,
-            resume="allow" if plan.wandb == "online" else None,
             reinit="create_new",
             settings=wandb.Settings(
                 silent=True, console="off", x_disable_stats=True, disable_git=True, init_timeout=30
@@ -122,6 +124,16 @@ class WandbMirror:
         )
         for report in curve:
             self._log_epoch(trial_id, report)
+
+    def _init(self, **options: Any) -> Any:
+        """Open a run; once W&B cannot be reached, this one and all later ones offline."""
+        if self._mode == "online":
+            try:
+                return wandb.init(mode="online", resume="allow", **options)
+            except (wandb.Error, OSError) as error:
+                _log.warning("W&B: %s; runs are written offline, `wandb sync` sends them", error)
+                self._mode = "offline"
+        return wandb.init(mode="offline", **options)
 
     def _log_epoch(self, trial_id: str, report: dict[str, float]) -> None:
         if trial_id in self.runs:

@@ -1,0 +1,183 @@
+"""Optuna's side of a study: its storage, its sampler, and what it is told of each trial.
+
+Only the driver writes the journal. It follows `trials.jsonl` and `curves/`, from which it can be
+written anew: a journal that is damaged is put aside and rebuilt.
+"""
+
+import json
+import os
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from analysis.trial_record import TrialRecord
+from galaxytune.penalising_sampler import BLAMED, PenalisingSampler
+from galaxytune.proposals import draw_config, enqueue_grid, enqueue_published, known_draw
+from galaxytune.study_plan import StudyPlan
+from trainables.files import last_line_start
+
+REASON = "reason"
+RESIDUAL = "tree_residual"
+
+
+def trial_id_of(number: int) -> str:
+    """A trial's id everywhere else: 00007."""
+    return f"{number:05d}"
+
+
+def _mend_tail(journal: Path) -> None:
+    """Undo what a driver killed in mid-write leaves; only the holder of the study calls this."""
+    Path(f"{journal}.lock").unlink(missing_ok=True)
+    if journal.exists() and not journal.read_bytes().endswith(b"\n"):
+        os.truncate(journal, last_line_start(journal))
+
+
+def _is_whole(journal: Path) -> bool:
+    """Whether every line of the journal is JSON."""
+    if not journal.exists():
+        return True
+    try:
+        for line in journal.read_bytes().splitlines():
+            json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _put_aside(journal: Path) -> None:
+    number = 1
+    while (aside := journal.with_name(f"{journal.name}.damaged-{number}")).exists():
+        number += 1
+    journal.rename(aside)
+
+
+class OptunaJournal:
+    """The Optuna study of a plan, in its journal file."""
+
+    def __init__(self, path: Path, plan: StudyPlan) -> None:
+        """Open or create it; `was_damaged` says that it was put aside and begun anew."""
+        self.plan = plan
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        _mend_tail(path)
+        self.was_damaged = not _is_whole(path)
+        if self.was_damaged:
+            _put_aside(path)
+        self.storage = JournalStorage(JournalFileBackend(str(path)))
+        num_objectives = 2 if plan.has_two_objectives else 1
+        self.study = optuna.create_study(
+            study_name=plan.name,
+            storage=self.storage,
+            directions=[optuna.study.StudyDirection.MINIMIZE] * num_objectives,
+            load_if_exists=True,
+        )
+        self.study.sampler = self._sampler()
+
+    def _sampler(self) -> BaseSampler:
+        with warnings.catch_warnings():  # `group` is marked experimental since Optuna 2.8
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            tpe = TPESampler(
+                multivariate=True,
+                group=True,
+                # Optuna's own 10 would leave a short study nothing but random draws
+                n_startup_trials=max(4, min(10, self.plan.trials // 4)),
+                # a resumed sampler must not draw its first draws again
+                seed=self.plan.seed + 1_000_003 * len(self.trials()),
+            )
+        return PenalisingSampler(tpe)
+
+    def trials(self) -> list[FrozenTrial]:
+        """All trials, those queued and not yet begun included."""
+        return self.study.get_trials(deepcopy=False)
+
+    def num_begun(self) -> int:
+        """How many trials have been handed out."""
+        return sum(t.state != TrialState.WAITING for t in self.trials())
+
+    def frozen(self, trial_id: str) -> FrozenTrial:
+        """A trial as the storage has it."""
+        return self.trials()[int(trial_id)]
+
+    def enqueue(self) -> None:
+        """Queue what the plan begins with, unless it is queued already."""
+        (enqueue_grid if self.plan.grid else enqueue_published)(self.study, self.plan)
+
+    def ask(self) -> Trial:
+        """The next trial, its config drawn."""
+        return draw_config(self.study.ask(), self.plan)
+
+    def reopened(self, frozen: FrozenTrial) -> Trial:
+        """A trial that is still to end; drawn now if the driver died while it was."""
+        trial = Trial(self.study, frozen._trial_id)
+        if "config" not in trial.user_attrs:
+            draw_config(trial, self.plan)
+        return trial
+
+    def tell_epoch(self, trial_id: str, report: Mapping[str, Any]) -> None:
+        """Store an epoch's RMSE as an intermediate value."""
+        self.storage.set_trial_intermediate_value(
+            self.frozen(trial_id)._trial_id, int(report["epoch"]), report["val_rmse"]
+        )
+
+    def tell(self, record: TrialRecord) -> None:
+        """Store how a trial ended: complete, pruned, or failed with its reason."""
+        optuna_id = self.frozen(record.id)._trial_id
+        number = int(record.id)
+        if record.status == "complete":
+            limit = self.plan.max_tree_residual
+            if limit is not None and record.tree_residual is not None:
+                excess = record.tree_residual - limit
+                Trial(self.study, optuna_id).set_constraint(RESIDUAL, excess)
+            values = [record.val_rmse, record.tree_residual]
+            self.study.tell(number, values[: len(self.study.directions)])  # type: ignore[arg-type]
+        elif record.status == "pruned":
+            self.study.tell(number, state=TrialState.PRUNED)
+        else:
+            self.storage.set_trial_user_attr(optuna_id, REASON, record.reason)
+            if record.config_failed:
+                self.storage.set_trial_user_attr(optuna_id, BLAMED, True)
+            self.study.tell(number, state=TrialState.FAIL)
+
+    def rebuild(
+        self, records: Iterable[TrialRecord], curves: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> None:
+        """Fill an empty journal from records and curves.
+
+        A trial that had not ended lost its config with the journal: its number is queued again.
+        """
+        by_number = {int(record.id): record for record in records}
+        for number in range(max(by_number, default=-1) + 1):
+            record = by_number.get(number)
+            if record is None:
+                self._queue_again()
+                continue
+            self.study.add_trial(self._told(record, curves.get(record.id, ())))
+
+    def _queue_again(self) -> None:
+        if self.plan.grid:
+            enqueue_grid(self.study, self.plan, num_points=1)
+        else:
+            self.study.enqueue_trial({})
+
+    def _told(self, record: TrialRecord, curve: Sequence[Mapping[str, Any]]) -> FrozenTrial:
+        params, distributions = known_draw(record.config, self.plan)
+        states = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
+        attributes: dict[str, Any] = {"config": record.config, "published": record.published}
+        if record.status == "failed":
+            attributes |= {REASON: record.reason}
+            attributes |= {BLAMED: True} if record.config_failed else {}
+        values = [record.val_rmse, record.tree_residual][: len(self.study.directions)]
+        return optuna.create_trial(
+            state=states.get(record.status, TrialState.FAIL),
+            values=values if record.status == "complete" else None,  # type: ignore[arg-type]
+            params=params,
+            distributions=distributions,
+            user_attrs=attributes,
+            intermediate_values={int(r["epoch"]): r["val_rmse"] for r in curve},
+        )
