@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.intervals import resamples_for
 from analysis.trial_record import TrialRecord, differ_only_in
 from trainables.decision_tree import NUM_QUESTIONS
 
 FEWEST_TRIALS = 2 * (NUM_QUESTIONS + 1)  # twice the numbers that the straight fit has
-_RESAMPLES = 2000
+_TAIL = 0.025 / NUM_QUESTIONS
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,23 @@ class CoefficientEffect:
 
 
 def per_question_trials(records: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """Complete trials that differ in their eleven positive coefficients and seed alone, or []."""
+    """The complete trials with positive coefficients, of one architecture's trials, or [].
+
+    [] unless all those trials differ in their eleven coefficients and seed alone, and these
+    coefficients took two values or more: else their effect is not to be told apart.
+    """
+    trials = list(records)
+    if not differ_only_in(trials, "constraint_coefficients", "seed"):
+        return []
     found = [
         r
-        for r in records
+        for r in trials
         if r.status == "complete"
         and r.config["coefficient_sharing"] == "per_question"
         and min(r.config["constraint_coefficients"]) > 0
     ]
-    return found if differ_only_in(found, "constraint_coefficients", "seed") else []
+    vectors = {tuple(r.config["constraint_coefficients"]) for r in found}
+    return found if len(vectors) > 1 else []
 
 
 def logarithms(records: Iterable[TrialRecord]) -> NDArray[np.float64]:
@@ -68,10 +77,9 @@ def coefficient_effects(
         return []
     x, y = logarithms(trials), np.array([r.val_rmse for r in trials], dtype=np.float64)
     generator = np.random.default_rng(seed)
-    drawn = generator.integers(len(y), size=(_RESAMPLES, len(y)))
+    drawn = generator.integers(len(y), size=(resamples_for(_TAIL), len(y)))
     slopes = np.stack([_slopes(x[rows], y[rows]) for rows in drawn])
-    tail = 0.025 / NUM_QUESTIONS
-    low, high = np.quantile(slopes, [tail, 1 - tail], axis=0)
+    low, high = np.quantile(slopes, [_TAIL, 1 - _TAIL], axis=0)
     return [
         CoefficientEffect(question, float(effect), float(a), float(b))
         for question, effect, a, b in zip(range(1, 12), _slopes(x, y), low, high)
@@ -89,10 +97,14 @@ def effects_sentence(effects: Iterable[CoefficientEffect], num_trials: int) -> s
             f"eleven effects apart; {FEWEST_TRIALS} are needed."
         )
     parts = [
-        f"a larger coefficient {verdict} at question{'s' * (len(names) > 1)} {', '.join(names)}"
+        f"a larger coefficient {verdict} at {_questions(names)}"
         for verdict, names in by_verdict.items()
         if names and verdict != "undecided"
     ]
     if by_verdict["undecided"]:
-        parts.append(f"nothing can be told of question {', '.join(by_verdict['undecided'])}")
+        parts.append(f"nothing can be told of {_questions(by_verdict['undecided'])}")
     return f"Over {num_trials} trials: {'; '.join(parts)}."
+
+
+def _questions(numbers: list[str]) -> str:
+    return f"question{'s' * (len(numbers) > 1)} {', '.join(numbers)}"

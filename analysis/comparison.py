@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from analysis.held_out import HeldOut
-from analysis.intervals import paired_rmse_interval
+from analysis.intervals import resampled_rmses, resamples_for
 from analysis.leaderboard import ranked
 from analysis.trial_record import TrialRecord
 from trainables.metrics import rmse
@@ -24,9 +24,9 @@ _CONFIDENCE = 0.95
 class PairedDifference:
     """RMSE of one network less that of another on the same galaxies.
 
-    low, high: the interval; all pairs of the table hold together at 95 %. seed_p_value: that
-    the two architectures' seeds have the same mean validation RMSE, None without repeats; it
-    is adjusted for the number of pairs.
+    low, high: the interval; all pairs of the table hold together at 95 %. seed_difference: mean
+    validation RMSE over the first's seeds less that over the second's. seed_p_value: that the
+    two means are the same, None without repeats; it is adjusted for the number of pairs.
     """
 
     first: str
@@ -34,6 +34,7 @@ class PairedDifference:
     difference: float
     low: float
     high: float
+    seed_difference: float
     seed_p_value: float | None
 
     @property
@@ -43,9 +44,10 @@ class PairedDifference:
 
     @property
     def supported(self) -> bool:
-        """Whether galaxies, and seeds where there are several, support the ranking."""
+        """Whether galaxies, and seeds where there are several, support the same ranking."""
         by_seed = self.seed_p_value is None or self.seed_p_value < 1 - _CONFIDENCE
-        return self.galaxies_support and by_seed
+        alike = np.sign(self.seed_difference) == np.sign(self.difference)
+        return self.galaxies_support and by_seed and bool(alike)
 
 
 def best_by_architecture(records: Iterable[TrialRecord]) -> dict[str, TrialRecord]:
@@ -82,24 +84,28 @@ def paired_differences(
 ) -> list[PairedDifference]:
     """All pairs of architectures, in the order given; ValueError if the galaxies differ."""
     pairs = list(combinations(held_out, 2))
-    differences = []
-    for first, second in pairs:
-        a, b = held_out[first], held_out[second]
+    for a, b in combinations(held_out.values(), 2):
         if not np.array_equal(a.ids, b.ids):
             raise ValueError(f"{a.label} and {b.label} were scored on different galaxies")
-        low, high = paired_rmse_interval(
-            a.predicted,
-            b.predicted,
-            a.voted,
-            confidence=1 - (1 - _CONFIDENCE) / len(pairs),
-        )
+    if not pairs:
+        return []
+    predictions = [each.predicted for each in held_out.values()]
+    voted = next(iter(held_out.values())).voted
+    tail = (1 - _CONFIDENCE) / 2 / len(pairs)
+    resampled = resampled_rmses(predictions, voted, num_resamples=resamples_for(tail))
+    column = dict(zip(held_out, resampled.T))
+    scored = {name: rmse(each.predicted, voted) for name, each in held_out.items()}
+    differences = []
+    for first, second in pairs:
+        low, high = np.quantile(column[first] - column[second], [tail, 1 - tail])
         differences.append(
             PairedDifference(
                 first,
                 second,
-                rmse(a.predicted, a.voted) - rmse(b.predicted, b.voted),
-                low,
-                high,
+                scored[first] - scored[second],
+                float(low),
+                float(high),
+                float(np.mean(seeds[first]) - np.mean(seeds[second])),
                 _seed_p_value(seeds[first], seeds[second], len(pairs)),
             )
         )

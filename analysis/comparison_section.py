@@ -24,7 +24,12 @@ _COLUMNS = (
     Column("parameters", "number", 0, "as Keras counts them"),
     Column("trainable", "number", 0),
     Column("epochs", "number", None, "trained, of that trial"),
-    Column("device-seconds", "number", 0, "training of that trial"),
+    Column(
+        "device-seconds",
+        "number",
+        0,
+        "training of that trial; computing cached features of a frozen backbone is not in it",
+    ),
     Column("published RMSE", "number", 4, "table 1 of the student report, its own split, one run"),
     Column("published epochs", "number"),
 )
@@ -62,7 +67,8 @@ def _what_is_compared(results: StudyResults) -> str:
 
 def _row(name: str, best: BestNetwork, seeds: Sequence[float]) -> list[Cell]:
     low, high = rmse_interval(best.tested.predicted, best.tested.voted)
-    total, trainable = count_parameters(best.network)
+    network = best.network
+    total, trainable = (None, None) if network is None else count_parameters(network)
     interval = mean_interval(seeds)
     published = PUBLISHED.get(name)
     return [
@@ -97,19 +103,20 @@ def _pairs(differences: Sequence[PairedDifference]) -> Table:
     return Table(
         title="Paired differences",
         caption="Test RMSE of the first less that of the second on the same galaxies. Marked: "
-        "supported by the galaxies, and by the seeds where there are several.",
+        "supported by the galaxies, and in the same direction by the seeds.",
         columns=(
             Column("first"),
             Column("second"),
             Column("difference", "number", 4),
             Column("low", "number", 4, "interval over galaxies; all pairs hold together at 95 %"),
             Column("high", "number", 4),
+            Column("over seeds", "number", 4, "mean validation RMSE, first less second"),
             Column("p over seeds", "number", 3, "Welch's test on validation RMSE, Bonferroni"),
             Column("supported"),
         ),
         rows=[
-            [d.first, d.second, d.difference, d.low, d.high, d.seed_p_value,
-             "yes" if d.supported else "no"]
+            [d.first, d.second, d.difference, d.low, d.high, d.seed_difference,
+             d.seed_p_value, "yes" if d.supported else "no"]
             for d in differences
         ],
         marked={i for i, d in enumerate(differences) if d.supported},

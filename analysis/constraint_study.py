@@ -4,11 +4,11 @@ The student project tried six values on one seed and scored them on its test par
 number is of validation galaxies, 0 is among the values, and seeds are repeated.
 """
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from analysis.intervals import holm_adjusted, mean_interval, paired_p_value
@@ -16,8 +16,22 @@ from analysis.trial_record import TrialRecord, differ_only_in
 from trainables.files import write_atomically
 
 TREE_NAMES = {"true": "the true tree", "as_published": "the published tree"}
-_SIGNIFICANT = 0.05
+_FEW_VALUES = 12  # coefficients; more that do not repeat were drawn by a search
 Interval = tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """Mean over seeds of a value less that of coefficient 0 with the same seed.
+
+    interval: Student's 95 % interval; p_value: Holm-adjusted over the coefficients of one tree.
+    Both are None where there is a single pair.
+    """
+
+    mean: float
+    num_pairs: int
+    interval: Interval
+    p_value: float | None
 
 
 @dataclass(frozen=True)
@@ -25,8 +39,8 @@ class CoefficientResult:
     """The seeds of one coefficient by one tree.
 
     rmse and residual: means over seeds of validation RMSE and mean tree residual (by the true
-    tree) at the best epoch, with Student's 95 % intervals. difference: mean over common seeds
-    of RMSE less that of coefficient 0, with its interval and Holm-adjusted p-value.
+    tree) at the best epoch, with Student's 95 % intervals. rmse_change and residual_change:
+    against coefficient 0; None for 0 itself and where no seed is common.
     """
 
     tree: str
@@ -36,20 +50,33 @@ class CoefficientResult:
     rmse_interval: Interval
     residual: float
     residual_interval: Interval
-    difference: float | None = None
-    difference_interval: Interval = None
-    p_value: float | None = None
+    rmse_change: Change | None = None
+    residual_change: Change | None = None
 
 
 def constraint_trials(records: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """Trials that differ in one shared coefficient, tree and seed alone, else none.
+    """All trials of one architecture if they are a study of one shared coefficient, else none.
 
-    In a search that draws other values too, a coefficient's effect is not to be told apart.
+    They must differ in coefficient, tree and seed alone: where other values differ too, a
+    coefficient's effect is not to be told apart. And the coefficients must be few and compared
+    with each other, by repeated seeds or by 0: what a search has drawn is no such study.
     """
-    found = [r for r in records if r.config["coefficient_sharing"] == "shared"]
-    several = len({r.config["constraint_coefficient"] for r in found}) > 1
-    comparable = differ_only_in(found, "constraint_coefficient", "tree", "seed")
-    return found if several and comparable else []
+    found = list(records)
+    if not differ_only_in(found, "constraint_coefficient", "tree", "seed"):
+        return []
+    shared = all(r.config["coefficient_sharing"] == "shared" for r in found)
+    return found if shared and _are_compared(found) else []
+
+
+def _are_compared(records: Sequence[TrialRecord]) -> bool:
+    seeds: dict[tuple[str, float], set[int]] = {}
+    for r in records:
+        key = (r.config["tree"], r.config["constraint_coefficient"])
+        seeds.setdefault(key, set()).add(r.config["seed"])
+    values = {coefficient for _, coefficient in seeds}
+    few = len(values) <= max(_FEW_VALUES, len(records) / 2)
+    repeated = any(len(those) > 1 for those in seeds.values())
+    return len(values) > 1 and few and (repeated or (0 in values and len(values) <= _FEW_VALUES))
 
 
 def trial_table(records: Iterable[TrialRecord]) -> pd.DataFrame:
@@ -73,91 +100,82 @@ def trial_table(records: Iterable[TrialRecord]) -> pd.DataFrame:
 
 
 def coefficient_results(table: pd.DataFrame) -> list[CoefficientResult]:
-    """Means, intervals and comparisons with coefficient 0, by tree and coefficient."""
+    """Means, intervals and comparisons with coefficient 0, by tree and coefficient.
+
+    Coefficient 0 is the same by either tree: its trials are the reference of both. A seed that
+    was trained twice counts once.
+    """
     complete = table[table["status"] == "complete"]
+    complete = complete.drop_duplicates(["tree", "coefficient", "seed"])
+    at_zero = complete[complete["coefficient"] == 0].drop_duplicates("seed")
+    others = complete[complete["coefficient"] > 0]
     results = []
-    for tree in sorted(complete["tree"].unique()):
-        of_tree = complete[complete["tree"] == tree]
-        reference = of_tree[of_tree["coefficient"] == 0]
-        at_zero = dict(zip(reference["seed"], reference["val_rmse"]))
-        for coefficient in sorted(of_tree["coefficient"].unique()):
-            group = of_tree[of_tree["coefficient"] == coefficient]
-            results.append(_result(tree, coefficient, group, at_zero))
-    return _adjusted(results)
+    for tree in sorted((complete if others.empty else others)["tree"].unique()):
+        of_tree = others[others["tree"] == tree]
+        groups = [(0.0, at_zero)] if len(at_zero) else []
+        groups += [(float(c), group) for c, group in of_tree.groupby("coefficient")]
+        found = [_result(tree, coefficient, group, at_zero) for coefficient, group in groups]
+        results += _adjusted(found)
+    return results
 
 
 def _result(
-    tree: str, coefficient: float, group: pd.DataFrame, at_zero: dict[int, float]
+    tree: str, coefficient: float, group: pd.DataFrame, at_zero: pd.DataFrame
 ) -> CoefficientResult:
-    pairs = zip(group["seed"], group["val_rmse"])
-    differences = [value - at_zero[seed] for seed, value in pairs if seed in at_zero]
-    compared = bool(differences) and coefficient > 0
     return CoefficientResult(
         tree=tree,
-        coefficient=float(coefficient),
+        coefficient=coefficient,
         num_seeds=len(group),
         rmse=float(group["val_rmse"].mean()),
         rmse_interval=mean_interval(list(group["val_rmse"])),
         residual=float(group["tree_residual"].mean()),
         residual_interval=mean_interval(list(group["tree_residual"])),
-        difference=float(np.mean(differences)) if compared else None,
-        difference_interval=mean_interval(differences) if compared else None,
-        p_value=paired_p_value(differences) if compared else None,
+        rmse_change=_change(group, at_zero, "val_rmse") if coefficient else None,
+        residual_change=_change(group, at_zero, "tree_residual") if coefficient else None,
     )
+
+
+def _change(group: pd.DataFrame, at_zero: pd.DataFrame, column: str) -> Change | None:
+    pairs = group.merge(at_zero, on="seed", suffixes=("", "_at_zero"))
+    if pairs.empty:
+        return None
+    changes = list(pairs[column] - pairs[f"{column}_at_zero"])
+    mean = float(sum(changes) / len(changes))
+    return Change(mean, len(changes), mean_interval(changes), paired_p_value(changes))
 
 
 def _adjusted(results: Sequence[CoefficientResult]) -> list[CoefficientResult]:
-    tested = [r for r in results if r.p_value is not None]
-    by_result = dict(zip(map(id, tested), holm_adjusted([r.p_value or 0.0 for r in tested])))
-    return [CoefficientResult(**{**r.__dict__, "p_value": by_result.get(id(r))}) for r in results]
+    """The results of one tree, which are one family: p-values of each measure adjusted."""
+    rmse = _adjusted_changes([r.rmse_change for r in results])
+    residual = _adjusted_changes([r.residual_change for r in results])
+    return [
+        replace(result, rmse_change=a, residual_change=b)
+        for result, a, b in zip(results, rmse, residual)
+    ]
 
 
-def _listed(results: Sequence[CoefficientResult]) -> str:
-    return ", ".join(f"{r.coefficient:g}" for r in results)
+def _adjusted_changes(changes: Sequence[Change | None]) -> list[Change | None]:
+    p_values = [c.p_value for c in changes if c is not None and c.p_value is not None]
+    adjusted = iter(holm_adjusted(p_values))
+    return [
+        c if c is None or c.p_value is None else replace(c, p_value=next(adjusted))
+        for c in changes
+    ]
 
 
-def supported_sentence(results: Sequence[CoefficientResult]) -> str:
-    """What the data support on the coefficients of each tree, in words."""
-    return " ".join(
-        _of_tree(tree, [r for r in results if r.tree == tree])
-        for tree in sorted({r.tree for r in results}, reverse=True)
-    )
-
-
-def _of_tree(tree: str, results: Sequence[CoefficientResult]) -> str:
-    name = TREE_NAMES[tree]
-    compared = [r for r in results if r.difference is not None]
-    seeds = min(r.num_seeds for r in results)
-    if not compared:
-        return f"By {name} nothing can be said: no trial of coefficient 0 is there to compare."
-    if any(r.p_value is None for r in compared):
-        return f"By {name} one seed a coefficient supports no claim; repeat it with several."
-    sure = [r for r in compared if r.p_value is not None and r.p_value < _SIGNIFICANT]
-    worse = [r for r in sure if r.difference is not None and r.difference > 0]
-    better = [r for r in sure if r.difference is not None and r.difference < 0]
-    open_ = [r for r in compared if r not in sure]
-    parts = []
-    if better:
-        parts.append(f"coefficient {_listed(better)} lowers it against 0")
-    if worse:
-        most = max(r.difference or 0.0 for r in worse)
-        parts.append(f"coefficient {_listed(worse)} raises it against 0, by up to {most:.4f}")
-    if open_:
-        most = max(abs(r.difference or 0.0) for r in open_)
-        parts.append(
-            f"{_listed(open_)} cannot be told from 0, though the means differ by up to {most:.4f}"
-        )
-    return f"By {name}, over {seeds} seeds and on validation RMSE: {'; '.join(parts)}."
-
-
-def save_tables(table: pd.DataFrame, results: Sequence[CoefficientResult], folder: Path) -> Path:
-    """Write constraint_coefficient.csv, a row a trial, and its _summary.csv; returns the first."""
+def save_tables(
+    table: pd.DataFrame,
+    results: Sequence[CoefficientResult],
+    folder: Path,
+    stem: str = "constraint_coefficient",
+) -> Path:
+    """Write STEM.csv, a row a trial, and STEM_summary.csv; returns the first."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "constraint_coefficient.csv"
+    path = folder / f"{stem}.csv"
     write_atomically(path, lambda temporary: table.to_csv(temporary, index=False))
     summary = pd.DataFrame([_flat(r) for r in results])
     write_atomically(
-        folder / "constraint_coefficient_summary.csv",
+        folder / f"{stem}_summary.csv",
         lambda temporary: summary.to_csv(temporary, index=False),
     )
     return path
@@ -165,7 +183,16 @@ def save_tables(table: pd.DataFrame, results: Sequence[CoefficientResult], folde
 
 def _flat(result: CoefficientResult) -> dict[str, object]:
     values = dict(result.__dict__)
-    for name in ("rmse", "residual", "difference"):
+    for name in ("rmse", "residual"):
         low, high = values.pop(f"{name}_interval") or (None, None)
         values |= {f"{name}_low": low, f"{name}_high": high}
+        change = values.pop(f"{name}_change") or Change(math.nan, 0, None, None)
+        low, high = change.interval or (None, None)
+        values |= {
+            "num_pairs": change.num_pairs,
+            f"{name}_change": change.mean,
+            f"{name}_change_low": low,
+            f"{name}_change_high": high,
+            f"{name}_change_p": change.p_value,
+        }
     return values

@@ -16,7 +16,7 @@ from analysis.receptive_field import cells_on_image, enlarged_map
 from trainables.decision_tree import QUESTIONS, SLICES, Question
 from trainables.image_batches import enlarged, to_images
 from trainables.network import GalaxyNetwork
-from trainables.training import predict
+from trainables.prediction import predict
 
 Method = Literal["Grad-CAM", "attention relevance"]
 _BATCH_PIXELS = 64 * 64**2  # 64 images of 64 pixels at once, 5 of 224

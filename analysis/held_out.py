@@ -1,5 +1,6 @@
 """What one trained network says of galaxies that it was not trained on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,16 +10,40 @@ from trainables.decision_tree import NUM_ANSWERS
 
 
 @dataclass(frozen=True)
+class ImageRows:
+    """Some rows of mapped images [M, S, S, 3]: only those that are asked for are ever read."""
+
+    images: NDArray[np.uint8]
+    rows: NDArray[np.integer]
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As of the array that these images would make, [N, S, S, 3]."""
+        return (len(self.rows), *self.images.shape[1:])
+
+    def __getitem__(
+        self, place: int | np.integer | slice | Sequence[int] | NDArray[np.integer]
+    ) -> NDArray[np.uint8]:
+        """One image, or an array of several, as of numpy."""
+        return np.asarray(self.images[self.rows[place]])
+
+
+@dataclass(frozen=True)
 class HeldOut:
     """Held-out galaxies with their votes and one network's predictions.
 
     label: the network's name in a figure, e.g. "resnet50, trial 00003"; ids [N] int64;
-    images [N, S, S, 3] uint8; voted and predicted [N, 37] float32, fractions in 0..1.
+    images [N, S, S, 3] uint8, perhaps read when asked for; voted and predicted [N, 37] float32,
+    fractions in 0..1.
     """
 
     label: str
     ids: NDArray[np.int64]
-    images: NDArray[np.uint8]
+    images: NDArray[np.uint8] | ImageRows
     voted: NDArray[np.float32]
     predicted: NDArray[np.float32]
 

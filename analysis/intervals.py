@@ -1,5 +1,6 @@
 """Intervals: bootstrap over galaxies, Student's over seeds; and p-values of many comparisons."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,29 +30,32 @@ def rmse_interval(
     return float(low), float(high)
 
 
-def paired_rmse_interval(
-    first: NDArray[np.floating],
-    second: NDArray[np.floating],
+def resamples_for(tail: float) -> int:
+    """How many bootstrap resamples leave at least 20 beyond a quantile at `tail`; 2000 or more."""
+    return max(2000, math.ceil(20 / tail))
+
+
+def resampled_rmses(
+    predictions: Sequence[NDArray[np.floating]],
     voted: NDArray[np.floating],
     *,
-    confidence: float = 0.95,
-    num_resamples: int = 2000,
+    num_resamples: int,
     seed: int = 0,
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of RMSE(first) - RMSE(second), predictions [N, 37] each.
+) -> NDArray[np.float64]:
+    """RMSE [num_resamples, K] of K networks' predictions [N, 37] on resampled galaxies.
 
-    Both are scored on the same drawn galaxies, so that what makes a galaxy hard for both
-    cancels.
+    All networks are scored on the same drawn galaxies, so that what makes a galaxy hard for all
+    cancels from a difference of two columns.
     """
-    errors = [np.mean((p - voted).astype(np.float64) ** 2, axis=1) for p in (first, second)]
+    errors = np.stack(
+        [np.mean((p - voted).astype(np.float64) ** 2, axis=1) for p in predictions], axis=1
+    )
     generator = np.random.default_rng(seed)
-    differences = np.empty(num_resamples)
-    for i in range(num_resamples):
-        drawn = generator.integers(len(voted), size=len(voted))
-        differences[i] = np.sqrt(errors[0][drawn].mean()) - np.sqrt(errors[1][drawn].mean())
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(differences, [tail, 1 - tail])
-    return float(low), float(high)
+    num = len(voted)
+    means = np.empty((num_resamples, len(predictions)))
+    for row in means:
+        row[:] = np.bincount(generator.integers(num, size=num), minlength=num) @ errors / num
+    return np.sqrt(means)
 
 
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
@@ -81,3 +85,9 @@ def holm_adjusted(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
         adjusted[place] = largest
     return [float(p) for p in adjusted]
+
+
+def least_detectable(num_pairs: int, num_comparisons: int, significance: float = 0.05) -> float:
+    """Mean over standard deviation of paired differences that Holm's first step lets pass."""
+    quantile = stats.t.ppf(1 - significance / (2 * num_comparisons), num_pairs - 1)
+    return float(quantile / math.sqrt(num_pairs))

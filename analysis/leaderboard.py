@@ -12,12 +12,13 @@ _ORDER = {"complete": 0, "pruned": 1, "failed": 2}
 def ranked(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     """Best first. A pruned trial never stands above a complete one: it was not trained to the end.
 
-    Ties are broken by id, so that the order is always the same.
+    Nor does one that breaks the study's limit on the tree residual stand above one that keeps
+    it. Ties are broken by id, so that the order is always the same.
     """
 
-    def merit(record: TrialRecord) -> tuple[int, float, str]:
+    def merit(record: TrialRecord) -> tuple[int, bool, float, str]:
         value = math.inf if record.val_rmse is None else record.val_rmse
-        return _ORDER[record.status], value, record.id
+        return _ORDER[record.status], record.feasible is False, value, record.id
 
     return sorted(records, key=merit)
 
@@ -30,6 +31,18 @@ def best_trial(records: Iterable[TrialRecord]) -> TrialRecord:
     return order[0]
 
 
+def pareto_front(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Complete trials that no other beats in RMSE and tree residual both, lowest RMSE first."""
+    front: list[TrialRecord] = []
+    least = math.inf
+    complete = [r for r in records if r.status == "complete" and r.val_rmse is not None]
+    for record in sorted(complete, key=lambda r: (r.val_rmse, r.tree_residual, r.id)):
+        if record.tree_residual is not None and record.tree_residual < least:
+            front.append(record)
+            least = record.tree_residual
+    return front
+
+
 def published_trial(records: Iterable[TrialRecord]) -> TrialRecord | None:
     """The best complete trial with a published config, or None."""
     published = [r for r in ranked(records) if r.published and r.status == "complete"]
@@ -38,6 +51,7 @@ def published_trial(records: Iterable[TrialRecord]) -> TrialRecord | None:
 
 def leaderboard_rows(study: str, records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
     """The leaderboard as plain values, best first; failed trials have rank None."""
+    front = {record.id for record in pareto_front(records)}
     return [
         {
             "rank": None if record.status == "failed" else rank,
@@ -50,6 +64,8 @@ def leaderboard_rows(study: str, records: Sequence[TrialRecord]) -> list[dict[st
             "best_epoch": record.best_epoch,
             "epochs": record.epochs,
             "tree_residual": record.tree_residual,
+            "pareto": record.id in front,
+            "feasible": record.feasible,
             "device_seconds": record.device_seconds,
             "reason": record.reason,
             "config": record.config,

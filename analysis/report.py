@@ -1,10 +1,11 @@
 """The whole report: sections in their order, what was found in a few sentences, one page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from analysis.comparison_section import comparison_section
-from analysis.constraint_sections import constraint_sections
+from analysis.constraint_sections import coefficient_findings
 from analysis.leaderboard import best_trial, published_trial
 from analysis.report_page import Section, write_report_page
 from analysis.report_sections import (
@@ -16,14 +17,15 @@ from analysis.report_sections import (
     leaderboard_section,
 )
 from analysis.study_results import StudyResults
+from trainables.files import write_atomically
 
-PAGE = "report.html"
+PAGE, FINDINGS = "report.html", "findings.txt"
 
 
 def write_report(
     results: StudyResults, folder: Path, *, on_section: Callable[[str], None] = lambda title: None
 ) -> Path:
-    """Write all figures, tables and report.html into `folder`; returns the page's path.
+    """Write figures, tables, findings.txt and report.html into `folder`; returns the page's path.
 
     `on_section` hears the title of each section that is done.
     """
@@ -41,25 +43,38 @@ def write_report(
     if compared is not None:
         add(compared[0])
         summary += compared[1]
-    constraints = constraint_sections(results.records, results.curves, folder)
-    summary += [section.paragraphs[0] for section in constraints]
-    add(*constraints)
+    findings = coefficient_findings(
+        results.studies or {results.name: results.records}, results.curves, folder
+    )
+    summary += [sentence for finding in findings for sentence in finding.sentences]
+    add(*(finding.section for finding in findings))
     add(*curves_section(results, folder))
-    if not constraints:  # those trials differ in coefficients alone, which are drawn already
-        add(*hyperparameter_sections(results, folder))
+    told = {name for finding in findings for name in finding.trial_ids}
+    rest = [r for r in results.records if r.id not in told]  # the others are drawn already
+    add(*hyperparameter_sections(replace(results, records=rest), folder))
     for part in (error_section, galaxies_section, explanation_section):
         add(*part(results, folder))
+    write_sentences(summary, folder)
     return write_report_page(
         folder / PAGE,
         title=f"Study {results.name}",
         facts=results.facts,
-        summary=summary,
+        summary=[*summary, *results.notes],
         sections=sections,
     )
 
 
+def write_sentences(sentences: Iterable[str], folder: Path) -> None:
+    """Write findings.txt, a sentence a line."""
+    text = "".join(f"{sentence}\n" for sentence in sentences)
+    write_atomically(folder / FINDINGS, lambda path: path.write_text(text))
+
+
 def outcome_sentences(results: StudyResults) -> list[str]:
-    """How many trials ended how, the best of them, and its gain over the published config."""
+    """How many trials ended how, the best of them, and its gain over the published config.
+
+    Where every trial was of a grid there was no search that could gain.
+    """
     counts = [
         f"{number} {status}"
         for status in ("complete", "pruned", "failed")
@@ -74,7 +89,9 @@ def outcome_sentences(results: StudyResults) -> list[str]:
         f"Best is trial {best.id}, {best.architecture}: validation RMSE {value:.4f} "
         f"(noise floor {results.noise_floor:.4f})."
     )
-    if published is not None and published.val_rmse and published.id != best.id:
+    if results.only_grids or published is None or published.id == best.id:
+        return sentences
+    if published.val_rmse:
         gain = 100 * (1 - value / published.val_rmse)
         sentences.append(
             f"The best published config among the trials, {published.architecture}, reaches "

@@ -135,7 +135,7 @@ def galaxies_section(results: StudyResults, folder: Path) -> list[Section]:
         f"Galaxy {best.tested.ids[spiral]}: votes and {best.tested.label}",
     )
     pictures = (
-        _preprocessing(results, best, folder),
+        *_preprocessing(results, folder),
         picture(
             gallery_figure(best.tested),
             folder,
@@ -154,7 +154,15 @@ def galaxies_section(results: StudyResults, folder: Path) -> list[Section]:
     return [Section(title="Galaxies", pictures=pictures)]
 
 
-def _preprocessing(results: StudyResults, best: BestNetwork, folder: Path) -> Picture:
+def _preprocessing(results: StudyResults, folder: Path) -> list[Picture]:
+    """What the best network that is here is shown; [] where none is."""
+    for best in results.best.values():
+        if best.network is not None:
+            return [_inputs(results, best, best.network.image_side, folder)]
+    return []
+
+
+def _inputs(results: StudyResults, best: BestNetwork, input_side: int, folder: Path) -> Picture:
     rows: Sequence[int] = range(min(_NUM_PREPROCESSED, len(best.tested)))
     survey = results.survey
     if survey is not None:
@@ -163,7 +171,7 @@ def _preprocessing(results: StudyResults, best: BestNetwork, folder: Path) -> Pi
     figure = preprocessing_figure(
         best.tested.images[np.asarray(rows)],
         best.config,
-        input_side=best.network.image_side,
+        input_side=input_side,
         survey_images=None if survey is None else survey.pixels[:_NUM_PREPROCESSED],
         crop=None if survey is None else survey.crop,
     )
@@ -188,5 +196,6 @@ def explanation_section(results: StudyResults, folder: Path) -> list[Section]:
             "votes of the question asked.",
         )
         for name, best in results.best.items()
+        if best.network is not None
     ]
     return [Section(title="Explanations", pictures=tuple(pictures))] if pictures else []

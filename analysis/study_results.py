@@ -16,11 +16,14 @@ from trainables.network import GalaxyNetwork
 
 @dataclass(frozen=True)
 class BestNetwork:
-    """An architecture's best complete trial: its network and its predictions of test galaxies."""
+    """An architecture's best complete trial: its network and its predictions of test galaxies.
+
+    network: None where its weights are gone and the predictions were kept.
+    """
 
     record: TrialRecord
     config: TrainingProtocol
-    network: GalaxyNetwork
+    network: GalaxyNetwork | None
     tested: HeldOut
 
 
@@ -41,7 +44,9 @@ class StudyResults:
     """What one report shows.
 
     curves: reported epochs by trial id. best: by architecture, best first; empty while no trial
-    is complete. num_votes [N]: volunteers of each test galaxy, None where unknown.
+    is complete. num_votes [N]: volunteers of each test galaxy, None where unknown. studies: the
+    records by study where there are several. only_grids: nothing was searched, so nothing was
+    gained by a search. notes: what the reader should know is missing.
     """
 
     name: str
@@ -53,6 +58,9 @@ class StudyResults:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     survey: SurveyImages | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    studies: Mapping[str, Sequence[TrialRecord]] = field(default_factory=dict)
+    only_grids: bool = False
+    notes: Sequence[str] = ()
 
     @property
     def architectures(self) -> list[str]:

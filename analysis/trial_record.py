@@ -33,6 +33,7 @@ class TrialRecord(BaseModel):
     wandb_run_id: str | None
     retries: int = 0  # how often it was started again after its worker or node was lost
     config_failed: bool = False  # whether it failed for its config's sake, and would again
+    feasible: bool | None = None  # whether its tree residual is within the study's limit
     micro_batch: int | None = None  # galaxies at once, where memory did not hold a whole batch
 
     @property

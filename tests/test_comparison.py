@@ -9,8 +9,12 @@ from analysis.comparison import (
     ranking_sentences,
     seeds_of,
 )
+from analysis.comparison_section import comparison_section
 from analysis.held_out import HeldOut
+from analysis.intervals import resampled_rmses, resamples_for
 from analysis.published_results import PUBLISHED
+from analysis.study_results import BestNetwork, StudyResults
+from search_spaces import config_from_values
 from tests.test_constraint_study import grid, record
 
 VOTED = np.random.default_rng(0).random((300, 37)).astype(np.float32)
@@ -46,6 +50,32 @@ def test_seeds_that_scatter_more_than_they_differ_unmake_a_ranking() -> None:
     assert pair.galaxies_support and not pair.supported
     (steady,) = paired_differences(tested, {"a": [0.1, 0.101], "b": [0.12, 0.121]})
     assert steady.supported
+
+
+def test_galaxies_and_seeds_must_agree_in_direction() -> None:
+    tested = {"a": held_out("a", 0.1), "b": held_out("b", 0.12, 2)}
+    (pair,) = paired_differences(tested, {"a": [0.12, 0.121], "b": [0.1, 0.101]})
+    assert pair.galaxies_support and (pair.seed_p_value or 1) < 0.05
+    assert pair.difference < 0 < pair.seed_difference and not pair.supported
+    assert ranking_sentences([pair]) == ["They do not rank a and b."]
+
+
+def test_the_tails_of_many_pairs_hold_enough_resamples() -> None:
+    pairs = 45  # of ten architectures
+    assert resamples_for(0.025 / pairs) >= 36_000
+    voted = VOTED[:5]
+    drawn = resampled_rmses([voted + 0.1, voted], voted, num_resamples=7)
+    assert drawn.shape == (7, 2) and drawn[:, 0] == pytest.approx(0.1, rel=1e-5)
+
+
+def test_a_network_that_is_gone_is_compared_by_its_predictions() -> None:
+    config = config_from_values({"architecture": "simple_cnn"})
+    best = BestNetwork(record(1, 0.1), config, None, held_out("a", 0.1))
+    results = StudyResults("s", [best.record], {}, noise_floor=0.05, best={"simple_cnn": best})
+    made = comparison_section(results)
+    assert made is not None
+    (row,) = made[0].tables[0].rows
+    assert row[2] == pytest.approx(0.1, abs=2e-3) and row[8:10] == [None, None]
 
 
 def test_more_pairs_need_wider_intervals() -> None:

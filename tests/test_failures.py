@@ -1,7 +1,9 @@
 """What goes wrong in a search ends as it should: recorded, told, and nothing else is touched."""
 
 import os
+import shutil
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -104,6 +106,37 @@ def test_a_full_disk_stops_the_study_and_a_resume_goes_on(study, toy_npz: Path) 
     assert "00001" not in statuses(folder)
     run_study(folder)  # there is room again: the trials train for once
     assert_whole(folder)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MB; skips where this user may not mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small file system is not allowed here")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_disk_that_fills_up_stops_the_study_with_everything_readable(
+    small_disk: Path, toy_npz: Path
+) -> None:
+    values = {"name": "full", "architectures": ["simple_cnn"], "data": str(toy_npz), "trials": 3,
+              "epochs": 3, "wandb": "disabled", "set": {"width": 0.5, "batch_size": 64},
+              "halving": False}  # fmt: skip
+    folder = new_study(make_plan(values), small_disk)
+    filler = small_disk / "filler"
+    filler.write_bytes(b"0" * (20 << 20))
+    with pytest.raises(RuntimeError, match="cannot be written: No space left on device"):
+        run_study(folder)
+    assert folder.state() == "interrupted"
+    kept = [record.id for record in folder.records()]
+    filler.unlink()
+    run_study(folder)
+    assert_whole(folder)
+    assert [record.id for record in folder.records()][: len(kept)] == kept
 
 
 @pytest.mark.parametrize(

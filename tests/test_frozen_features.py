@@ -1,5 +1,6 @@
 """Frozen features: computed once, and training on them gives the same numbers as without."""
 
+import importlib.metadata
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,38 @@ def test_the_digest_tells_one_backbone_from_another() -> None:
     values = [{"seed": 0}, {"seed": 1}, {"seed": 0, "head_width": 8}]
     digests = [frozen_digest(initial_network(config_from_values({**HEAD, **v}))) for v in values]
     assert digests[0] != digests[1] and digests[0] == digests[2]
+
+
+def test_the_digest_holds_what_a_state_dict_leaves_out() -> None:
+    network = initial_network(config_from_values(HEAD))
+    before = frozen_digest(network)
+    dict(network.named_buffers())["normalisation.deviation"] += 0.1
+    assert "normalisation.deviation" not in network.state_dict()
+    assert frozen_digest(network) != before
+
+
+def test_another_side_or_another_version_of_a_library_is_another_key(
+    toys: Galaxies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GALAXYTUNE_CACHE", str(tmp_path))
+    config = config_from_values(HEAD)
+    network = initial_network(config)
+
+    def num_files() -> int:
+        cached_features(config, network, toys, np.array([1, 2]), CPU)
+        return len(list((tmp_path / "features").glob("*.npy")))
+
+    assert [num_files(), num_files()] == [1, 1]
+    network.image_side = 64
+    assert num_files() == 2
+    for count, library in enumerate(("torch", "torchvision", "timm"), start=3):
+        of = importlib.metadata.version
+        monkeypatch.setattr(
+            importlib.metadata,
+            "version",
+            lambda name, of=of, x=library: of(name) + (x == name) * "9",
+        )
+        assert num_files() == count
 
 
 def test_checkpoints_leave_the_frozen_part_out_and_find_it_again(start, tmp_path: Path) -> None:

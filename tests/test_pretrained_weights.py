@@ -73,6 +73,30 @@ def test_weights_of_another_network_are_refused_in_one_line(name: str, tmp_path:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["resnet50", "vgg16", "timm:test_resnet"])
+@pytest.mark.parametrize("content", ["another network's", "truncated"])
+def test_a_file_that_every_trial_would_refuse_is_refused_before_anything_runs(
+    name: str, content: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.pth"
+    torch.save({"conv1.weight": torch.zeros(64, 3, 7, 7)}, path)
+    if content == "truncated":
+        path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(ValueError, match="not hold the weights of|not a whole weight") as error:
+        check_network(config_from_values({"architecture": name, "weights": str(path)}))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("as_published", [False, True])
+def test_only_biases_that_torchvision_has_not_may_be_missing(
+    as_published: bool, resnet_state: dict[str, Tensor], tmp_path: Path
+) -> None:
+    state = {k: v for k, v in resnet_state.items() if k != "layer3.1.bn2.bias"}
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match="layer3.1.bn2.bias is there not at all"):
+        built("resnet50", tmp_path / "w.pth", as_published=as_published)
+
+
 def test_another_shape_is_named() -> None:
     with pytest.raises(ValueError, match="weight is there in another shape"):
         fill(nn.Linear(2, 3), {"weight": torch.zeros(2, 2), "bias": torch.zeros(3)}, source="x")

@@ -1,5 +1,6 @@
 """A study from its grid to its report: one page, one export, a heat map for each network."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import pytest
 from PIL import Image
 
 from analysis.comparison import best_by_architecture
+from analysis.held_out import ImageRows
 from analysis.report_page import MISSING
+from analysis.study_results import StudyResults
 from galaxytune.cli import main
 from galaxytune.report_command import report_studies
 from galaxytune.search import new_study, run_study
+from galaxytune.search_commands import outcome_lines
 from galaxytune.study_folder import StudyFolder, open_study
 from galaxytune.study_plan import make_plan
 from galaxytune.trained_network import held_out_galaxies
@@ -100,6 +104,102 @@ def test_test_galaxies_are_predicted_once(study: StudyFolder, page: Path, toys: 
     assert np.array_equal(held_out_galaxies(study, record, toys).predicted, changed)
     np.save(kept[0], changed * 2)
     assert len(kept) == 3
+
+
+def test_test_images_stay_where_they_are_mapped(study: StudyFolder, toys: Galaxies) -> None:
+    record = best_by_architecture(study.records())["simple_cnn"]
+    held_out = held_out_galaxies(study, record, toys, name="three/1")
+    rows = study.split_rows().test
+    assert held_out.label == "simple_cnn, trial three/1"
+    assert isinstance(held_out.images, ImageRows)
+    assert np.shares_memory(held_out.images.images, toys.images)
+    assert held_out.images.shape == (len(rows), 64, 64, 3)
+    for place in (0, slice(1, 4), [2, 0], np.array([3])):
+        np.testing.assert_array_equal(held_out.images[place], toys.images[rows][place])
+
+
+def test_what_was_found_lies_beside_the_page(page: Path) -> None:
+    told = (page.parent / "findings.txt").read_text().splitlines()
+    assert told[0] == "6 trials ended: 6 complete."
+    assert all(line.endswith(".") for line in told)
+
+
+def test_a_grid_is_no_search_that_gained(study: StudyFolder, page: Path) -> None:
+    assert len(outcome_lines(study)) == 1
+    assert "published config among the trials" not in page.read_text()
+
+
+def copied(study: StudyFolder, storage: Path, *, without: str, predictions: bool) -> StudyFolder:
+    """The study, without the weights of an architecture and perhaps without its predictions."""
+    shutil.copytree(study.path, storage / study.name)
+    copy = open_study(storage, study.name)
+    lost = best_by_architecture(copy.records())[without]
+    shutil.rmtree(copy.checkpoint_folder(lost.id))
+    if not predictions:
+        (copy.report / "test_predictions" / f"{lost.id}.npy").unlink()
+    return copy
+
+
+def test_lost_weights_cost_the_heat_maps_alone(
+    study: StudyFolder, page: Path, tmp_path: Path, capfd
+) -> None:
+    copy = copied(study, tmp_path, without="simple_cnn", predictions=True)
+    text = report_studies([copy], tmp_path / "out", images=None).read_text()
+    assert "compared by its kept predictions and has no heat maps" in text
+    assert "note: The network of simple_cnn" in capfd.readouterr().err
+    assert not (tmp_path / "out" / "explanation_simple_cnn.png").exists()
+    assert (tmp_path / "out" / "explanation_vision_transformer.png").exists()
+    assert "simple_cnn" in text[text.index("Paired differences") :]
+
+
+def test_without_weights_and_predictions_an_architecture_is_left_out(
+    study: StudyFolder, page: Path, tmp_path: Path
+) -> None:
+    copy = copied(study, tmp_path, without="simple_cnn", predictions=False)
+    text = report_studies([copy], tmp_path / "out", images=None).read_text()
+    assert "left out of the comparison (the weights of trial" in text
+    assert (tmp_path / "out" / "preprocessing.png").exists()
+
+
+@pytest.mark.parametrize("wrong", ["out", "below", "images", "empty"])
+def test_arguments_are_checked_before_anything_is_predicted(
+    study: StudyFolder, tmp_path: Path, wrong: str, capfd
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("x")
+    (tmp_path / "empty").mkdir()
+    out = {"out": file, "below": file / "out"}.get(wrong, tmp_path / "out")
+    images = {"images": tmp_path / "none", "empty": tmp_path / "empty"}.get(wrong)
+    with pytest.raises(ValueError, match="is a file|no file or folder|holds no"):
+        report_studies([study], out, images)
+    assert "predicting" not in capfd.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_a_survey_image_that_cannot_be_read_is_named_first(
+    study: StudyFolder, toys: Galaxies, tmp_path: Path, capfd
+) -> None:
+    name = toys.ids[study.split_rows().test[0]]
+    (tmp_path / f"{name}.jpg").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=f"--images: {name} cannot be read"):
+        report_studies([study], tmp_path / "out", tmp_path)
+    assert "predicting" not in capfd.readouterr().err
+
+
+def test_trials_of_several_studies_bear_their_studys_name(
+    study: StudyFolder, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(study.path, tmp_path / "again")
+    labels: list[str] = []
+
+    def look(results: StudyResults, out: Path, **_: object) -> Path:
+        labels.extend(best.tested.label for best in results.best.values())
+        assert set(results.studies) == {"three", "again"}
+        return out
+
+    monkeypatch.setattr("galaxytune.report_command.write_report", look)
+    report_studies([study, open_study(tmp_path, "again")], tmp_path / "out", images=None)
+    assert len(labels) == 3
+    assert all("trial three/" in label or "trial again/" in label for label in labels)
 
 
 def test_the_page_opens_quietly_in_a_browser(page: Path) -> None:

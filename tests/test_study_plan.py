@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from galaxytune.grid import grid_choices, grid_points
-from galaxytune.study_plan import StudyPlan, make_plan
+from galaxytune.study_plan import StudyPlan, make_plan, with_absolute_files
 from search_spaces.declaration.hyperparameters import hyperparameters
 
 PLANS = Path(__file__).resolve().parents[1] / "plans"
@@ -59,7 +59,7 @@ def test_a_grids_configs_are_the_published_one_but_for_its_keys() -> None:
         ({"learning_rate": []}, "needs a list of values|greater than or equal to 1"),
         ({"learning_rate": [-1]}, "learning_rate: .*greater than 0"),
         ({"learning_rate": 3}, "grid must hold keys with lists of values"),
-        ({"epochs": [1, 2]}, "simple_cnn has no 'epochs'"),
+        ({"architecture": ["vgg16"]}, "'vgg16' is not among the plan's architectures"),
         ("seed", "grid must hold keys with lists of values"),
     ],
 )
@@ -77,6 +77,38 @@ def test_what_is_not_searched_keeps_its_default() -> None:
     assert fixed["batch_size"] == 64
     with pytest.raises(ValueError, match="'dropuot' is not searched; did you mean 'dropout'"):
         plan(trials=3, search_only=["dropuot"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"search_only": ["weight_decay"], "trials": 3}, "used only with optimizer=adamw"),
+        ({"search_only": ["constraint_coefficients"], "trials": 3}, "add --set coefficient_shar"),
+        ({"grid": {"weight_decay": [0.1, 0.2]}}, "weight_decay is used only with optimizer=adamw"),
+        ({"grid": {"seed": [0, 0]}}, "stands in it twice"),
+        ({"grid": {"dropout": [0, 0.1]}, "set": {"dropout": 0.2}}, "both decide 'dropout'"),
+    ],
+)
+def test_values_that_would_change_nothing_are_refused(changes: Any, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        plan(**changes)
+
+
+def test_a_grids_own_networks_are_checked_and_no_others() -> None:
+    grid = {"weights": ["none"], "learning_rate": [1e-3, 1e-4]}
+    assert plan(architectures=["timm:test_vit"], grid=grid).trials == 2
+    with pytest.raises(ValueError, match="no weight file"):
+        plan(architectures=["timm:test_vit"], grid={"weights": ["none", "missing.pth"]})
+
+
+def test_stored_plans_hold_whole_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = plan(architectures=["timm:test_vit"], trials=1, set={"weights": "none"})
+    changed = made.model_copy(update={"set": {"timm:test_vit.weights": "w.pth"}})
+    stored = with_absolute_files(changed)
+    assert stored.set == {"timm:test_vit.weights": str(tmp_path / "w.pth")}
+    assert stored.data == str(tmp_path / "x.npz")
+    assert with_absolute_files(made).set == {"weights": "none"}
 
 
 def test_the_published_protocol_brings_the_notebooks_slips_and_split_back() -> None:
@@ -101,10 +133,13 @@ def test_without_epochs_each_architecture_has_its_own() -> None:
 def test_the_constraints_plan_is_the_notebooks_grid_and_zero_by_both_trees() -> None:
     made = shipped("constraint_coefficient.yaml")
     grid = [0, 0.001, 0.01, 0.1, 0.2, 0.5, 1]
-    assert made.trials == 42
+    configs = [c for _, c in made.grid_configs()]
+    assert made.trials == 5 * (1 + 2 * 6)  # 0 is the same by either tree
+    assert [c.tree for c in configs if c.constraint_coefficient == 0] == ["true"] * 5
+    assert [c.seed for c in configs][:17] == [0, 1, 2, 3, 4] + [0] * 12  # seeds outermost
     assert {c.constraint_coefficient for _, c in made.grid_configs()} == set(grid)
     assert {c.tree for _, c in made.grid_configs()} == {"true", "as_published"}
-    assert {c.seed for _, c in made.grid_configs()} == {0, 1, 2}
+    assert {c.seed for _, c in made.grid_configs()} == {0, 1, 2, 3, 4}
     assert (
         shipped("constraint_coefficient.yaml", epochs=3).published_config("simple_cnn").epochs == 3
     )

@@ -20,7 +20,8 @@ from trainables.galaxies.galaxy_file import Galaxies
 from trainables.galaxies.split import Split, split_galaxies
 from trainables.learning_rate_schedule import learning_rate_factor
 from trainables.metrics import rmse
-from trainables.training import Diverged, TrainingRun, predict
+from trainables.prediction import predict
+from trainables.training import Diverged, TrainingRun
 
 CPU = torch.device("cpu")
 SIMPLE = {"architecture": "simple_cnn", "width": 0.1, "batch_size": 32, "epochs": 4}

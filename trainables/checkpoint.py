@@ -1,8 +1,11 @@
 """Checkpoints on disk: the last state of a run, and the weights of its best epoch."""
 
+import errno
 import hashlib
 import pickle
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +16,16 @@ from torch import Tensor
 
 from trainables.files import write_atomically
 
+_ALMOST_FULL = 1 << 26  # bytes; a checkpoint that did not fit may leave some room
 LAST = "last.pt"
 BEST = "best.safetensors"
 FROZEN = "frozen"  # the folder of frozen weights, and the key under which a file names its own
 
 
 def save_state(folder: Path, state: Mapping[str, Any]) -> None:
-    """Write the state of a run as the folder's last checkpoint."""
-    write_atomically(folder / LAST, lambda path: torch.save(dict(state), path))
+    """Write the state of a run as the folder's last checkpoint; OSError if the disk refuses."""
+    with _telling(folder / LAST):
+        write_atomically(folder / LAST, lambda path: torch.save(dict(state), path))
 
 
 def load_state(folder: Path, device: torch.device) -> dict[str, Any] | None:
@@ -46,7 +51,20 @@ def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 def _save(path: Path, weights: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    write_atomically(path, lambda temporary: save_file(tensors, str(temporary), metadata))
+    with _telling(path):
+        write_atomically(path, lambda temporary: save_file(tensors, str(temporary), metadata))
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """torch and safetensors hide what a disk answered in errors of their own: tell it again."""
+    try:
+        yield
+    except (RuntimeError, SafetensorError) as error:
+        told = " ".join(str(error).split())[:200]
+        full = shutil.disk_usage(path.parent).free < _ALMOST_FULL
+        code, text = (errno.ENOSPC, "No space left on device") if full else (errno.EIO, told)
+        raise OSError(code, text, str(path)) from error
 
 
 def save_frozen(checkpoints: Path, weights: Mapping[str, Tensor]) -> str | None:

@@ -1,11 +1,15 @@
 """Files that are written whole or not at all, and lines that survive a crash."""
 
+import errno
 import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+# What a full, broken or read-only disk answers
+DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

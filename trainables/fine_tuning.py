@@ -1,6 +1,6 @@
 """A pretrained backbone under a head of our own: what is frozen, what trains, and how fast."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,12 @@ from trainables.network import GalaxyNetwork, ParameterGroup
 
 # Mean and deviation of ImageNet's pixels in 0..1: torchvision.models, all classification weights.
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+# What timm's models call the parts between the last stage and the classifier.
+_HEAD_PARTS = frozenset(
+    "conv_head final_conv in_conv pre_classifier pre_logits head norm norm_head norm_pre".split()
+)
 
 
 class Normalisation(nn.Module):
@@ -49,6 +55,12 @@ class Head(nn.Module):
         return torch.sigmoid(self.output(self.dropout(F.relu(self.hidden(features)))))
 
 
+def _forget_kept_biases(network: nn.Module, _: object) -> None:
+    """Have timm's attentions forget the biases that they keep in evaluation, after a loading."""
+    was_training = network.training
+    network.train().train(was_training)
+
+
 class FineTunedNetwork(GalaxyNetwork):
     """Normalise, run the backbone to a map [B, C, h, w], pool it, apply the head.
 
@@ -78,6 +90,7 @@ class FineTunedNetwork(GalaxyNetwork):
         self.stages = [tuple(names) for names in stages]
         trained = {"head": 0, "last_stage": 1, "all": len(self.stages)}[config.unfreeze]
         self._freeze(len(self.stages) - trained)
+        self.register_load_state_dict_post_hook(_forget_kept_biases)
 
     def _freeze(self, num_stages: int) -> None:
         by_name = dict(self.backbone.named_parameters())
@@ -150,9 +163,41 @@ def stages_by_prefix(model: nn.Module, prefixes: Sequence[Sequence[str]]) -> lis
     ]
 
 
-def stages_by_group(groups: Mapping[int, Sequence[str]]) -> list[tuple[str, ...]]:
-    """timm's groups of parameter names as stages; a final norm belongs to the stage before it."""
-    stages = [tuple(groups[key]) for key in sorted(groups)]
-    if len(stages) > 1 and all("norm" in name for name in stages[-1]):
+def freeze_unreached(backbone: nn.Module, side: int, *, leaves_out: bool) -> None:
+    """Freeze the parameters that no gradient reaches from the map of an image of `side` pixels.
+
+    If the map `leaves_out` tokens, a gradient of zero is none either: class attention trains only
+    the class token. So that a factor which begins at zero does not look alike, NaN is sent back.
+    """
+    backbone.train().eval()  # forget attention biases that timm kept of a pass without gradients
+    parameters = [p for p in backbone.parameters() if p.requires_grad]
+    mapped = backbone(torch.linspace(0, 1, 3 * side**2).view(1, 3, side, side))
+    sent = torch.full_like(mapped, torch.nan)
+    received = torch.autograd.grad(mapped, parameters, sent, allow_unused=True)
+    for parameter, gradient in zip(parameters, received):
+        if gradient is None or (leaves_out and not gradient.isnan().any()):
+            parameter.requires_grad_(False)
+
+
+def groups_by_part(model: nn.Module) -> list[list[str]]:
+    """Parameter names by the model's own parts, those of its lists and sequences one by one."""
+    parts: dict[str, list[str]] = {}
+    for name, _ in model.named_parameters():
+        first, *rest = name.split(".")[:-1] or [""]
+        listed = isinstance(getattr(model, first, None), (nn.Sequential, nn.ModuleList))
+        parts.setdefault(".".join([first, *rest[:1]]) if listed else first, []).append(name)
+    return list(parts.values())
+
+
+def stages_by_group(groups: Sequence[Sequence[str]], model: nn.Module) -> list[tuple[str, ...]]:
+    """Groups of parameter names as stages, the input's first.
+
+    A last group belongs to the stage before it if it is made for a classifier (a final norm,
+    `conv_head`), or if no weight matrix or kernel in it gets a gradient.
+    """
+    weights = {n for n, p in model.named_parameters() if p.requires_grad and p.ndim > 1}
+    body = {name for name in weights if name.partition(".")[0] not in _HEAD_PARTS}
+    stages = [tuple(group) for group in groups]
+    while len(stages) > 1 and body.isdisjoint(stages[-1]):
         stages[-2:] = [stages[-2] + stages[-1]]
     return stages

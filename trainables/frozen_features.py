@@ -5,6 +5,7 @@ validates on them.
 """
 
 import hashlib
+import importlib.metadata
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +20,21 @@ from trainables.network import GalaxyNetwork
 
 _BATCH = 64
 _DECIDING = ("architecture", "as_published", "input_side", "pooling")
+_LIBRARIES = ("torch", "torchvision", "timm")  # another version may compute other features
 
 
 def frozen_digest(network: GalaxyNetwork) -> str:
-    """SHA-256 over names and numbers of all that is frozen in a network."""
+    """SHA-256 over names and numbers of all that is frozen in a network.
+
+    Among them the buffers that its state_dict leaves out, such as the mean of its normalisation.
+    """
     digest = hashlib.sha256()
     state = network.state_dict()
-    for name in sorted(network.frozen_names()):
+    frozen = {name: state[name] for name in network.frozen_names()}
+    frozen |= {name: buffer for name, buffer in network.named_buffers() if name not in state}
+    for name in sorted(frozen):
         digest.update(name.encode())
-        digest.update(state[name].detach().cpu().contiguous().numpy().tobytes())
+        digest.update(frozen[name].detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -41,7 +48,9 @@ def cached_features(
     """Features [len(rows), F] of some galaxies, mapped from the cache; made first if need be."""
     key = hashlib.sha256()
     chosen = {name: getattr(config, name, None) for name in _DECIDING}
-    key.update(f"{chosen} {galaxies.identity} {frozen_digest(network)}".encode())
+    versions = [importlib.metadata.version(library) for library in _LIBRARIES]
+    key.update(f"{chosen} {network.image_side} {versions}".encode())
+    key.update(f"{galaxies.identity} {frozen_digest(network)}".encode())
     key.update(rows.tobytes())
     folder = cache_folder() / "features"
     folder.mkdir(parents=True, exist_ok=True)

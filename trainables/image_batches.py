@@ -27,3 +27,13 @@ def enlarged(images: Tensor, side: int) -> Tensor:
     if images.shape[-1] < side:
         images = F.interpolate(images, size=(side, side), mode="bilinear")
     return images.contiguous(memory_format=torch.channels_last)
+
+
+def moved(images: Tensor, matrices: Tensor) -> Tensor:
+    """Move images [B, C, S, S] by affine matrices [B, 2, 3]; border pixels repeat outwards.
+
+    The matrices, on any device, lead from output to input coordinates, both in -1..1.
+    """
+    theta = matrices.to(images.device)
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid.to(images.dtype), padding_mode="border", align_corners=False)

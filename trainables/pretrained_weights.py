@@ -3,7 +3,7 @@
 import pickle
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ class Unreachable(ValueError):
 
 def check_name(weights: str) -> None:
     """ValueError unless `weights` is imagenet, none, or the name of an existing weight file."""
-    if weights in (NONE, IMAGENET):
+    if not is_file(weights):
         return
     if Path(weights).suffix not in FILE_SUFFIXES:
         raise ValueError(
@@ -40,6 +40,11 @@ def check_name(weights: str) -> None:
         )
     if not Path(weights).is_file():
         raise ValueError(f"no weight file {weights}")
+
+
+def is_file(weights: str) -> bool:
+    """Whether a config's `weights` name a file."""
+    return weights not in (NONE, IMAGENET)
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -59,17 +64,17 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 def fill(
-    model: nn.Module, state: Mapping[str, Tensor], *, source: str, optional: tuple[str, ...] = ()
+    model: nn.Module, state: Mapping[str, Tensor], *, source: str, optional: Collection[str] = ()
 ) -> None:
     """Load a state_dict, leaving out its classifier; ValueError if it is not of this model.
 
-    `optional` names endings of entries of the model which the file may lack.
+    `optional` names entries of the model which the file may lack.
     """
     own = model.state_dict()
     usable = {name: tensor for name, tensor in state.items() if name in own}
     wrong = [name for name in usable if usable[name].shape != own[name].shape]
-    endings = (*optional, "num_batches_tracked")
-    lacking = [n for n in own if n not in usable and not n.endswith(endings)]
+    needed = [n for n in own if n not in optional and not n.endswith("num_batches_tracked")]
+    lacking = [name for name in needed if name not in usable]
     if wrong or lacking:
         example = (wrong or lacking)[0]
         what = "in another shape" if wrong else "not at all"

@@ -1,6 +1,7 @@
 """torchvision's own weights: downloaded once into torch's cache, or read from a file."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,9 +48,12 @@ def check_weights(weights: str, published: WeightsEnum) -> None:
 
 
 def fill_from_torchvision(
-    model: nn.Module, weights: str, published: WeightsEnum, *, optional: tuple[str, ...] = ()
+    model: nn.Module, weights: str, published: WeightsEnum, *, optional: Collection[str] = ()
 ) -> None:
-    """Load what a config calls `weights` into a torchvision model without its classifier."""
+    """Load what a config calls `weights` into a torchvision model without its classifier.
+
+    `optional` names entries of the model which the weights may lack.
+    """
     check_name(weights)
     if weights == NONE:
         return

@@ -1,7 +1,6 @@
 """The training of one config, in plain PyTorch: an epoch at a time, stoppable and resumable."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,18 +11,20 @@ from torch import Tensor
 from search_spaces.declaration.training_protocol import TrainingProtocol
 from trainables.architectures import build_network
 from trainables.augmentation import Augmentation
+from trainables.decision_tree import NUM_ANSWERS
 from trainables.frozen_features import cached_features
 from trainables.galaxies.galaxy_file import Galaxies
 from trainables.galaxies.split import Split
-from trainables.image_batches import enlarged, to_images
 from trainables.learning_rate_schedule import learning_rate_factor
 from trainables.loss import ConstrainedLoss
 from trainables.metrics import evaluate
+from trainables.micro_batch import MicroBatch
 from trainables.network import GalaxyNetwork
+from trainables.prediction import predict, predict_from_features, prediction_batch
+from trainables.training_batches import TrainingBatches
+from trainables.training_step import TrainingStep
 
 _STEPS_BETWEEN_CHECKS = 25  # a diverged loss is seen within so many steps
-_EVALUATION_BATCH = 512  # galaxies of 64 pixels; fewer of larger ones
-_EVALUATION_PIXELS = _EVALUATION_BATCH * 64**2
 
 
 class Diverged(RuntimeError):
@@ -33,28 +34,6 @@ class Diverged(RuntimeError):
 def training_device(wants_gpu: bool = True) -> torch.device:
     """This process's GPU; the CPU where none is wanted or there is none."""
     return torch.device("cuda" if wants_gpu and torch.cuda.is_available() else "cpu")
-
-
-@torch.no_grad()
-def predict(
-    network: GalaxyNetwork,
-    pixels: NDArray[np.uint8],
-    device: torch.device,
-    rows: NDArray[np.integer] | None = None,
-) -> NDArray[np.float32]:
-    """Vote fractions [N, 37] for pixels [M, S, S, 3], or for some `rows` of them.
-
-    Mapped pixels are read a batch at a time. The network is left in evaluation mode.
-    """
-    network.eval()
-    side = network.image_side
-    chosen = np.arange(len(pixels)) if rows is None else rows
-    batch = max(1, _EVALUATION_PIXELS // side**2)
-    batches = [
-        network(enlarged(to_images(pixels[chosen[i : i + batch]], device, side), side))
-        for i in range(0, len(chosen), batch)
-    ]
-    return torch.cat(batches).float().cpu().numpy()
 
 
 def _optimiser(config: TrainingProtocol, network: GalaxyNetwork) -> torch.optim.Optimizer:
@@ -90,6 +69,9 @@ class TrainingRun:
 
     Same config, data and seed give the same numbers on a CPU; each epoch's randomness follows
     from the seed and the epoch's number, so a resumed run continues as if never stopped.
+
+    A batch that memory does not hold is trained on in parts (`TrainingStep`), to the same numbers
+    but for dropout's draws and for BatchNorm, where it trains.
     """
 
     def __init__(
@@ -103,18 +85,44 @@ class TrainingRun:
         self.optimiser = _optimiser(config, self.network)
         self.loss = ConstrainedLoss(config.coefficients(), config.tree).to(device)
         self.augmentation = Augmentation.of(config)
-        self._frozen_features = {
+        features = {
             name: cached_features(config, self.network, galaxies, rows, device)
             for name, rows in self._parts_with_fixed_features().items()
         }
-        self.steps_per_epoch = -(-len(split.training) // config.batch_size)
+        self._validation_features = features.get("validation")
+        chosen, fixed = split.training, features.get("training")
+        self._batches = TrainingBatches(
+            galaxies, chosen, config.batch_size, augmentation=self.augmentation, features=fixed
+        )
+        self.steps_per_epoch = len(self._batches)
+        side = self.network.image_side
+        self._micro_batch = MicroBatch("training", config.batch_size, side, device)
+        self._step = TrainingStep(
+            self.network, self.loss, self.optimiser, micro_batch=self._micro_batch, device=device
+        )
+        has_features = self._validation_features is not None
+        self._prediction_batch = prediction_batch(self.network, device, of_features=has_features)
         self.history: list[dict[str, float]] = []
+        self._micro_batches: list[int] = []  # at the end of each epoch
         self.best_weights: dict[str, Tensor] = {}
 
     @property
     def epoch(self) -> int:
         """Number of epochs trained."""
         return len(self.history)
+
+    @property
+    def micro_batch(self) -> int:
+        """How many galaxies are trained on at once: the batch size, or what memory holds."""
+        return self._micro_batch.size
+
+    @property
+    def reports(self) -> list[dict[str, float]]:
+        """The history, each epoch with the `micro_batch` that it ended with."""
+        return [
+            {**report, "micro_batch": size}
+            for report, size in zip(self.history, self._micro_batches, strict=True)
+        ]
 
     @property
     def best_epoch(self) -> int:
@@ -135,7 +143,8 @@ class TrainingRun:
     def run_epoch(self) -> dict[str, float]:
         """Train one epoch and validate; returns the epoch's report, all finite floats.
 
-        Raises Diverged as soon as the loss, or at the end a metric, is not finite.
+        Raises Diverged as soon as the loss, or at the end a metric, is not finite, and
+        OutOfMemory where memory does not hold even one galaxy at a time.
         """
         started = time.perf_counter()
         epoch = self.epoch + 1
@@ -146,9 +155,10 @@ class TrainingRun:
             if not np.isfinite(value):
                 raise Diverged(f"{name} is {value} at epoch {epoch}")
         self.history.append(report)
+        self._micro_batches.append(self.micro_batch)
         if self.best_epoch == epoch:
             self.best_weights = {k: v.cpu().clone() for k, v in self._moving_state().items()}
-        return report
+        return self.reports[-1]
 
     def restore_best_weights(self) -> None:
         """Give the network the weights of its best epoch."""
@@ -166,6 +176,8 @@ class TrainingRun:
             "optimiser": self.optimiser.state_dict(),
             "history": self.history,
             "best_weights": self.best_weights,
+            "micro_batch": self.micro_batch,
+            "micro_batches": self._micro_batches,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -174,6 +186,9 @@ class TrainingRun:
         self.optimiser.load_state_dict(state["optimiser"])
         self.history = list(state["history"])
         self.best_weights = dict(state["best_weights"])
+        whole = self.config.batch_size  # what states had that were written before micro-batches
+        self._micro_batch.size = state.get("micro_batch", whole)
+        self._micro_batches = list(state.get("micro_batches", [whole] * self.epoch))
 
     def _moving_state(self) -> dict[str, Tensor]:
         state = self.network.state_dict()
@@ -191,44 +206,22 @@ class TrainingRun:
             parts["training"] = self.split.training
         return parts
 
-    def _batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """Predictions [b, 37] and votes [b, 37], in an order that the generator draws."""
-        order = torch.randperm(len(self.split.training), generator=generator).numpy()
-        fixed = self._frozen_features.get("training")
-        for start in range(0, len(order), self.config.batch_size):
-            places = np.sort(order[start : start + self.config.batch_size])
-            rows = self.split.training[places]
-            votes = torch.from_numpy(self.galaxies.target[rows]).to(self.device)
-            if fixed is None:
-                yield self._predict_moved(rows, generator), votes
-            else:
-                yield self.network.head(torch.from_numpy(fixed[places]).to(self.device)), votes
-
-    def _predict_moved(self, rows: NDArray[np.int64], generator: torch.Generator) -> Tensor:
-        side = self.network.image_side
-        images = to_images(self.galaxies.images[rows], self.device, side)
-        predicted: Tensor = self.network(enlarged(self.augmentation(images, generator), side))
-        return predicted
-
     def _train(self, epoch: int) -> dict[str, float]:
         generator = _seed_chance(self.config, epoch)
         self.network.train()
         loss_sum = torch.zeros((), device=self.device)
         squared_sum = torch.zeros((), device=self.device)
-        for step, (predicted, votes) in enumerate(self._batches(generator)):
+        for step, batch in enumerate(self._batches.drawn(generator)):
             self._set_learning_rate(self.epoch * self.steps_per_epoch + step)
-            loss = self.loss(predicted, votes) + self.network.regularisation()
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimiser.step()
-            loss_sum += loss.detach() * len(votes)
-            squared_sum += (predicted.detach() - votes).square().sum()
+            for loss, squared in self._step(batch):
+                loss_sum += loss
+                squared_sum += squared
             if step % _STEPS_BETWEEN_CHECKS == 0 and not torch.isfinite(loss_sum):
-                raise Diverged(f"train_loss is {float(loss.detach())} in epoch {epoch}")
+                raise Diverged(f"train_loss is {float(loss_sum)} in epoch {epoch}")
         num_galaxies = len(self.split.training)
         return {
             "train_loss": float(loss_sum) / num_galaxies,
-            "train_rmse": float((squared_sum / (num_galaxies * votes.shape[1])).sqrt()),
+            "train_rmse": float((squared_sum / (num_galaxies * NUM_ANSWERS)).sqrt()),
         }
 
     def _set_learning_rate(self, step: int) -> None:
@@ -249,16 +242,9 @@ class TrainingRun:
         report = {f"val_{name}": value for name, value in evaluate(predicted, voted).items()}
         return {"val_loss": loss, **report}
 
-    @torch.no_grad()
     def _predict_validation(self) -> NDArray[np.float32]:
-        fixed = self._frozen_features.get("validation")
-        if fixed is None:
-            return predict(self.network, self.galaxies.images, self.device, self.split.validation)
-        self.network.eval()
-        batches = [
-            self.network.head(
-                torch.from_numpy(fixed[i : i + _EVALUATION_BATCH].copy()).to(self.device)
-            )
-            for i in range(0, len(fixed), _EVALUATION_BATCH)
-        ]
-        return torch.cat(batches).float().cpu().numpy()
+        network, batch = self.network, self._prediction_batch
+        if self._validation_features is not None:
+            return predict_from_features(network, self._validation_features, self.device, batch)
+        rows = self.split.validation
+        return predict(network, self.galaxies.images, self.device, rows, batch=batch)

@@ -16,8 +16,10 @@ from ray import tune  # noqa: TID251  the one place where a trial meets Ray
 
 from search_spaces import config_from_values
 from trainables.checkpoint import BEST, load_state, save_best, save_frozen, save_state
+from trainables.files import DISK_REFUSES
 from trainables.galaxies.galaxy_file import Galaxies, open_galaxies
 from trainables.galaxies.split import Split, load_split
+from trainables.micro_batch import OutOfMemory
 from trainables.training import Diverged, TrainingRun, training_device
 
 
@@ -48,8 +50,10 @@ def _galaxies(data: str, split: str) -> tuple[Galaxies, Split]:
 def run_trial(parameters: dict[str, Any]) -> None:
     """Train the task under `parameters["task"]`, reporting each epoch to Tune.
 
-    A run that diverges reports `failure` with the reason as its last message and returns; its
-    numbers never hold a NaN. `finished` in the last report of a whole run says why it ended.
+    A run that diverges, or finds no room for even one galaxy, reports `failure` with the reason
+    as its last message and returns; its numbers never hold a NaN. One that cannot write its
+    checkpoints reports `storage_failure`: then the study is to stop, not this trial alone.
+    `finished` in the last report of a whole run says why it ended.
     """
     task: TrialTask = parameters["task"]
     torch.set_num_threads(task.num_threads)
@@ -58,12 +62,17 @@ def run_trial(parameters: dict[str, Any]) -> None:
     run = TrainingRun(
         config_from_values(task.config), galaxies, split, training_device(task.uses_gpu)
     )
-    frozen = save_frozen(folder.parent, run.frozen_weights())
     try:
+        frozen = save_frozen(folder.parent, run.frozen_weights())
         _resume(run, folder, frozen)
         _train(run, folder, frozen)
-    except Diverged as error:
+    except (Diverged, OutOfMemory) as error:
         tune.report({"epoch": run.epoch + 1, "failure": str(error)})
+    except OSError as error:
+        if error.errno not in DISK_REFUSES:
+            raise
+        told = f"{error.strerror} ({error.filename})"
+        tune.report({"epoch": run.epoch + 1, "storage_failure": told})
     finally:
         del run
         if torch.cuda.is_available():
@@ -77,7 +86,7 @@ def _resume(run: TrainingRun, folder: Path, frozen: str | None) -> None:
         return
     run.load_state(state)
     save_best(folder, run.best_weights, frozen)  # a crash may have left a later epoch's
-    for report in run.history[:-1]:
+    for report in run.reports[:-1]:
         tune.report(report)
     _report(run)
 
@@ -93,4 +102,4 @@ def _train(run: TrainingRun, folder: Path, frozen: str | None) -> None:
 
 def _report(run: TrainingRun) -> None:
     extra = {} if run.finished is None else {"finished": run.finished}
-    tune.report({**run.history[-1], **extra})
+    tune.report({**run.reports[-1], **extra})

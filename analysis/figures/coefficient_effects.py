@@ -50,6 +50,7 @@ def coefficient_slices_figure(records: Sequence[TrialRecord]) -> Figure:
         axes.set_title(f"{question.number}  {question.name}", loc="left")
         tidy(axes, grid="y")
     panels[-1].set_visible(False)
+    panels[-5].tick_params(labelbottom=True)  # the lowest of its column
     figure.supxlabel("constraint coefficient of the question", fontsize=NORMAL)
     figure.supylabel("validation RMSE", fontsize=NORMAL)
     return figure

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from analysis.noise_floor import noise_floor
-from galaxytune.cli import say
+from galaxytune.terminal import say
 from trainables.decision_tree import tree_residuals
 from trainables.galaxies.galaxy_file import fingerprint, open_galaxies, save_galaxies
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import yaml
 
 from analysis.leaderboard import best_trial
-from galaxytune.cli import say, show_table
 from galaxytune.data_commands import predict_file, simulate_file
 from galaxytune.export import export_best
 from galaxytune.report_command import report_studies
@@ -15,6 +14,7 @@ from galaxytune.search_commands import leaderboard_of, noise_floor_line, outcome
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_plan import StudyPlan, make_plan
 from galaxytune.tables import leaderboard_table
+from galaxytune.terminal import say, show_table
 
 # Narrow enough for an epoch of a few seconds on one core; small batches, because the moving
 # averages of the parallel CNN's BatchNorm need some hundred steps to settle.

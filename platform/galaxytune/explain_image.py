@@ -12,7 +12,8 @@ from galaxytune.export import load_export
 from trainables.files import write_atomically
 from trainables.galaxies.damage import DAMAGE, one_line
 from trainables.galaxies.image_files import read_image
-from trainables.training import predict, training_device
+from trainables.prediction import predict
+from trainables.training import training_device
 
 _DOTS_AN_INCH = 200
 

@@ -27,7 +27,8 @@ from trainables.files import write_atomically
 from trainables.galaxies.galaxy_file import Galaxies, open_galaxies
 from trainables.metrics import evaluate, rmse
 from trainables.network import GalaxyNetwork
-from trainables.training import predict, training_device
+from trainables.prediction import predict
+from trainables.training import training_device
 
 CONFIG, MODEL, METRICS = "config.yaml", "model.safetensors", "metrics.json"
 PROVENANCE, CARD = "provenance.json", "README.md"

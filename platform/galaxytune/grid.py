@@ -16,6 +16,17 @@ def grid_points(grid: Grid) -> list[dict[str, Any]]:
     ]
 
 
+def architecture_points(
+    grid: Grid, architectures: Sequence[str]
+) -> list[tuple[dict[str, Any], str]]:
+    """Each point with each architecture, or with the one that the point itself names."""
+    return [
+        (point, name)
+        for point in grid_points(grid)
+        for name in ([point["architecture"]] if "architecture" in point else architectures)
+    ]
+
+
 def grid_choices(grid: Grid) -> dict[str, list[Any]]:
     """Every value that a key takes anywhere in the grid, in order of appearance."""
     choices: dict[str, list[Any]] = {}

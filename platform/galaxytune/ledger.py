@@ -214,6 +214,10 @@ class Ledger:
             self._configs[trial_id] = attributes["config"], attributes["published"]
         return self._configs[trial_id]
 
+    def _is_feasible(self, report: Mapping[str, float]) -> bool | None:
+        limit = self.plan.max_tree_residual
+        return None if limit is None else report["val_tree_residual"] <= limit
+
     def _make_record(
         self, trial_id: str, status: Status, reason: str, config_failed: bool
     ) -> TrialRecord:
@@ -237,6 +241,7 @@ class Ledger:
             wandb_run_id=None if self.plan.wandb == "disabled" else self.wandb_run_id(trial_id),
             retries=self.retries[trial_id],
             config_failed=config_failed,
+            feasible=self._is_feasible(curve[best - 1]) if curve else None,
             micro_batch=micro_batch if 0 < micro_batch < config["batch_size"] else None,
         )
 

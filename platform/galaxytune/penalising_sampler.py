@@ -14,6 +14,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 BLAMED = "config_failed"  # the user attribute of a trial that failed for its config's sake
+_LEAST_STEP = 0.01  # of an RMSE: more than seeds scatter
 _UNKNOWN = 1.0  # RMSE of fractions in 0..1 cannot be larger
 
 
@@ -33,18 +34,24 @@ class _PenalisedStudy:
         use_cache: bool = False,
     ) -> list[FrozenTrial]:
         trials = self._study._get_trials(deepcopy=False, states=None, use_cache=use_cache)
-        worst = _worst(trials, len(self._study.directions))
+        penalty = _penalty(trials, len(self._study.directions))
         shown = [
-            _penalised(t, worst) if BLAMED in t.user_attrs and t.state == TrialState.FAIL else t
+            _penalised(t, penalty) if BLAMED in t.user_attrs and t.state == TrialState.FAIL else t
             for t in trials
         ]
         return [t for t in shown if states is None or t.state in states]
 
 
-def _worst(trials: Sequence[FrozenTrial], num_objectives: int) -> list[float]:
-    """The largest value of each objective so far, 1 where there is none."""
+def _penalty(trials: Sequence[FrozenTrial], num_objectives: int) -> list[float]:
+    """A value of each objective that is clearly worse than the worst so far; 1 at first.
+
+    As far beyond it as the best is before it, so that it stays on the scale of the others.
+    """
     values = [t.values for t in trials if t.state == TrialState.COMPLETE and t.values]
-    return [max((v[i] for v in values), default=_UNKNOWN) for i in range(num_objectives)]
+    if not values:
+        return [_UNKNOWN] * num_objectives
+    columns = list(zip(*values))[:num_objectives]
+    return [max(c) + max(max(c) - min(c), _LEAST_STEP) for c in columns]
 
 
 def _penalised(trial: FrozenTrial, values: Sequence[float]) -> FrozenTrial:
@@ -65,7 +72,7 @@ def _penalised(trial: FrozenTrial, values: Sequence[float]) -> FrozenTrial:
 
 
 class PenalisingSampler(BaseSampler):
-    """Another sampler, shown blamed trials as the worst complete ones."""
+    """Another sampler, shown blamed trials as complete and worse than the worst."""
 
     def __init__(self, sampler: BaseSampler) -> None:
         """`sampler` does the drawing."""

@@ -16,7 +16,8 @@ from trainables.files import write_atomically
 from trainables.galaxies.damage import DAMAGE, one_line
 from trainables.galaxies.galaxy_file import open_galaxies
 from trainables.galaxies.image_files import IMAGE_SUFFIXES, read_image
-from trainables.training import predict, training_device
+from trainables.prediction import predict
+from trainables.training import training_device
 
 _BATCH = 512
 Opener = Callable[[], IO[bytes]]

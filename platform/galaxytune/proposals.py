@@ -54,10 +54,16 @@ def enqueue_grid(study: optuna.Study, plan: StudyPlan, num_points: int | None = 
     for point, config in plan.grid_configs()[done:end]:
         published = plan.published_config(config.architecture)
         is_published = config == published.model_copy(update={"seed": config.seed})
+        scalars = {key: value for key, value in point.items() if _is_scalar(value)}
         study.enqueue_trial(
-            {ARCHITECTURE: config.architecture, **point},
+            {**scalars, ARCHITECTURE: config.architecture},
             user_attrs={"published": is_published, _POINT: point},
         )
+
+
+def _is_scalar(value: Any) -> bool:
+    """Whether Optuna can hold the value as a categorical choice."""
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def _grid_config(trial: Trial, plan: StudyPlan) -> Trial:
@@ -65,7 +71,7 @@ def _grid_config(trial: Trial, plan: StudyPlan) -> Trial:
     architecture = trial.suggest_categorical(ARCHITECTURE, plan.architectures)
     point = trial.user_attrs[_POINT]
     for key, choices in grid_choices(plan.grid).items():
-        if key in point:
+        if key in point and key != ARCHITECTURE and all(map(_is_scalar, choices)):
             trial.suggest_categorical(key, choices)
     config = config_from_values(plan.fixed_values(architecture) | point)
     trial.set_user_attr("config", config.model_dump(mode="json"))

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from galaxytune.interruption import draining
 from galaxytune.ledger import Ledger, StudyObserver
 from galaxytune.progress import SearchProgress
 from galaxytune.study_folder import StudyFolder, create_study
-from galaxytune.study_plan import StudyPlan, store_plan
+from galaxytune.study_plan import StudyPlan, store_plan, with_absolute_files
 from trainables.galaxies.damage import one_line
 from trainables.galaxies.galaxy_file import fingerprint, open_galaxies
 from trainables.galaxies.split import split_galaxies
@@ -30,6 +31,7 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 
+_ANSWER_SECONDS = 5.0  # Ray itself tries an address at which nobody listens for 15 minutes
 _SECONDS_FOR_LOCK = 1.0  # `status` holds the lock for an instant to see whether it is free
 
 
@@ -44,11 +46,12 @@ class ClusterAddress:
 
 def new_study(plan: StudyPlan, storage: Path) -> StudyFolder:
     """Check the data from end to end, split it, and make the study's folder."""
-    data = Path(plan.data).resolve()
+    plan = with_absolute_files(plan)
+    data = Path(plan.data)
     galaxies = open_galaxies(data)
     split = split_galaxies(galaxies, plan.split, plan.num_galaxies)
     stored = store_plan(
-        plan.model_copy(update={"data": str(data)}),
+        plan,
         data_fingerprint=fingerprint(data),
         num_galaxies_by_part={part: len(rows) for part, rows in split.parts().items()},
     )
@@ -120,6 +123,17 @@ def _run_locked(
         )
 
 
+def check_address(where: ClusterAddress) -> None:
+    """ValueError if nothing listens at HOST:PORT; other forms of address are Ray's to judge."""
+    host, colon, port = (where.address or "").removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ValueError(f"no Ray cluster at {where.address!r}: {one_line(error)}") from None
+
+
 @contextmanager
 def ray_connection(where: ClusterAddress) -> Iterator[None]:
     """A connection to Ray; one that the caller has made is used and left open."""
@@ -130,6 +144,7 @@ def ray_connection(where: ClusterAddress) -> Iterator[None]:
         yield
         return
     if where.address is not None:
+        check_address(where)
         try:
             ray.init(
                 address=where.address,

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from analysis.leaderboard import best_trial, leaderboard_rows, published_trial, ranked
 from analysis.noise_floor import noise_floor
-from galaxytune.cli import say
+from galaxytune.plan_checks import check_networks
 from galaxytune.search import (
     ClusterAddress,
     check_data_unchanged,
@@ -17,6 +17,7 @@ from galaxytune.search import (
 )
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_plan import StoredPlan, StudyPlan, make_plan, write_plan
+from galaxytune.terminal import say
 from search_spaces import config_class
 from search_spaces.declaration.frozen_config import build, parse_settings, read_yaml
 from search_spaces.declaration.training_protocol import TrainingProtocol
@@ -117,18 +118,25 @@ def search_and_report(plan: StudyPlan, storage: Path, where: ClusterAddress) -> 
 
 
 def resume_and_report(
-    folder: StudyFolder, where: ClusterAddress, shares: Mapping[str, float | None]
+    folder: StudyFolder, where: ClusterAddress, options: Mapping[str, float | None]
 ) -> None:
     """Run what is left of a study and say what it found.
 
-    `shares` may change what of a machine each trial gets: a study can move to another machine.
+    `options` may change what of a machine each trial gets, for a study can move to another one,
+    and its budget: one that a budget ended goes on with a larger one.
     """
     check_data_unchanged(folder)
-    changed = {name: value for name, value in shares.items() if value is not None}
+    changed = {name: value for name, value in options.items() if value is not None}
     if changed:
         if folder.state() == "running":
             raise ValueError(f"study {folder.name!r} is being run by another process")
+        if folder.plan.grid and "trials" in changed:
+            raise ValueError("a grid decides the number of its trials itself")
         write_plan(build(StoredPlan, folder.plan.model_dump() | changed), folder.plan_file)
+        folder.ended_file.unlink(missing_ok=True)
+    check_networks(folder.plan)
+    if folder.ended is not None:
+        say(f"study {folder.name} was ended by its budget ({folder.ended}); raise that to go on")
     done, asked = len(folder.records()), folder.plan.trials
     say(f"study {folder.name}: {done} of {asked} trials have ended, {asked - done} are left")
     run_study(folder, where)
@@ -143,12 +151,14 @@ def _say_outcome(folder: StudyFolder) -> None:
 
 
 def outcome_lines(folder: StudyFolder) -> list[str]:
-    """What a study found: the best trial, and what it gains over the published config."""
+    """What a study found: the best trial, and what a search gained over the published config."""
     records = folder.records()
     if not any(record.status == "complete" for record in records):
         raise RuntimeError(f"no trial was completed; the last one: {records[-1].reason}")
     best, published = best_trial(records), published_trial(records)
     lines = [f"best: trial {best.id}, {best.architecture}, validation RMSE {best.val_rmse:.4f}"]
+    if folder.plan.grid:  # all its values were given, so there was no search to gain anything
+        return lines
     if published is not None and published.val_rmse and best.val_rmse:
         gain = 1 - best.val_rmse / published.val_rmse
         lines.append(

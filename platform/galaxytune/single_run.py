@@ -10,7 +10,8 @@ from trainables.checkpoint import load_state, save_state
 from trainables.files import append_line
 from trainables.galaxies.galaxy_file import fingerprint, open_galaxies
 from trainables.galaxies.split import SplitName, split_galaxies
-from trainables.training import TrainingRun, predict, training_device
+from trainables.prediction import predict
+from trainables.training import TrainingRun, training_device
 
 CURVE = "curve.jsonl"
 _FINGERPRINT = "data_fingerprint"
@@ -47,7 +48,7 @@ def train_single(
         if on_epoch is not None:
             on_epoch(report)
     (out / CURVE).unlink(missing_ok=True)
-    for report in run.history:
+    for report in run.reports:
         append_line(out / CURVE, report)
     run.restore_best_weights()
     predicted = predict(run.network, galaxies.images, device, rows.validation)
@@ -73,6 +74,6 @@ def _continue(
     if state["task"] != task:
         raise ValueError(f"{out} holds the run of another config or of other data; name another")
     run.load_state(state)
-    for report in run.history:
+    for report in run.reports:
         if on_epoch is not None:
             on_epoch(report)

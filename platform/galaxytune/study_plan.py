@@ -10,18 +10,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from galaxytune.grid import Grid, as_grid, check_grid, grid_points
+from galaxytune.grid import Grid, architecture_points, as_grid
+from galaxytune.plan_checks import check_plan
 from search_spaces import config_class
 from search_spaces.declaration.frozen_config import (
     FrozenConfig,
     build,
-    did_you_mean,
     read_yaml,
     to_yaml,
 )
 from search_spaces.declaration.hyperparameters import hyperparameters
+from search_spaces.declaration.pretrained_backbone import absolute
 from search_spaces.declaration.training_protocol import TrainingProtocol
-from trainables.architectures import check_network
 from trainables.files import write_atomically
 
 WandbMode = Literal["offline", "online", "disabled"]
@@ -100,8 +100,7 @@ class StudyPlan(FrozenConfig):
         """Every point of the grid with its config, one architecture beside the other."""
         return [
             (point, build(config_class(name), self.fixed_values(name) | point))
-            for point in grid_points(self.grid)
-            for name in self.architectures
+            for point, name in architecture_points(self.grid, self.architectures)
         ]
 
 
@@ -121,39 +120,6 @@ class StoredPlan(StudyPlan):
     provenance: StudyProvenance
 
 
-def _check_settings(plan: StudyPlan) -> None:
-    for key in plan.set:
-        owner, dot, field = key.rpartition(".")
-        owners = [owner] if dot else list(plan.architectures)
-        if dot and owner not in plan.architectures:
-            raise ValueError(
-                f"--set {key}: {owner!r} is not searched{did_you_mean(owner, plan.architectures)}"
-            )
-        name = field if dot else key
-        fields = {f for a in owners for f in config_class(a).model_fields}
-        if name in ("architecture", "epochs", "seed"):
-            raise ValueError(f"--set {key}: the plan itself decides it, use its own option")
-        if name not in fields:
-            raise ValueError(f"unknown key {name!r}{did_you_mean(name, fields)}")
-
-
-def _check_search_only(plan: StudyPlan) -> None:
-    known = {h.name for a in plan.architectures for h in hyperparameters(config_class(a))}
-    for name in plan.search_only:
-        if name not in known:
-            raise ValueError(f"search_only: {name!r} is not searched{did_you_mean(name, known)}")
-
-
-def _check_grid(plan: StudyPlan) -> None:
-    check_grid(plan.grid)
-    for name in plan.architectures:
-        fields = config_class(name).model_fields.keys() - {"architecture", "epochs"}
-        for key in (key for values in plan.grid for key in values):
-            if key not in fields:
-                raise ValueError(f"grid: {name} has no {key!r}{did_you_mean(key, fields)}")
-    plan.grid_configs()
-
-
 def _completed(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values with what follows from others: a grid's trials, the published split."""
     completed = dict(values)
@@ -163,7 +129,7 @@ def _completed(values: Mapping[str, Any]) -> dict[str, Any]:
     if not grid or not isinstance(architectures, (list, tuple)):
         return completed
     try:
-        num_points = len(architectures) * len(grid_points(grid))
+        num_points = len(architecture_points(grid, architectures))
     except (AttributeError, TypeError):
         raise ValueError(f"grid must hold keys with lists of values, got {grid!r}") from None
     if completed.setdefault("trials", num_points) != num_points:
@@ -178,11 +144,7 @@ def make_plan(values: Mapping[str, Any]) -> StudyPlan:
         raise ValueError(f"an architecture is named twice: {', '.join(plan.architectures)}")
     for architecture in plan.architectures:
         config_class(architecture)
-    _check_settings(plan)
-    _check_search_only(plan)
-    for architecture in plan.architectures:
-        check_network(plan.published_config(architecture))
-    _check_grid(plan)
+    check_plan(plan)
     if plan.gpus_per_trial > 1 and plan.gpus_per_trial % 1:
         raise ValueError(f"gpus_per_trial above 1 must be whole, got {plan.gpus_per_trial:g}")
     return plan
@@ -192,6 +154,22 @@ def package_versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide a result."""
     found = {name: importlib.metadata.version(name) for name in _REPORTED_PACKAGES}
     return {"python": platform.python_version(), **found}
+
+
+def with_absolute_files(plan: StudyPlan) -> StudyPlan:
+    """The plan with whole paths, so that a resume from another folder finds the same files."""
+
+    def whole(name: str, value: Any) -> Any:
+        is_weights = name.rpartition(".")[2] == "weights" and isinstance(value, str)
+        return absolute(value) if is_weights else value
+
+    settings = {name: whole(name, value) for name, value in plan.set.items()}
+    grid = tuple(
+        {name: [whole(name, v) for v in given] for name, given in values.items()}
+        for values in plan.grid
+    )
+    data = str(Path(plan.data).resolve())
+    return plan.model_copy(update={"data": data, "set": settings, "grid": grid})
 
 
 def store_plan(

@@ -24,6 +24,7 @@ def leaderboard_table(title: str, rows: Sequence[Mapping[str, Any]], noise_floor
         table.add_column(column, justify="left" if column in ("architecture",) else "right")
     for row in rows:
         mark = " (published)" if row["published"] else ""
+        mark += " (not feasible)" if row["feasible"] is False else ""
         table.add_row(
             str(row["rank"] or "-"),
             row["id"],
@@ -32,6 +33,26 @@ def leaderboard_table(title: str, rows: Sequence[Mapping[str, Any]], noise_floor
             _number(row["val_rmse"]),
             f"{row['best_epoch']}/{row['epochs']}",
             _number(row["tree_residual"]),
+        )
+    return table
+
+
+def confirmation_table(study: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Configs over fresh seeds, best mean first."""
+    table = Table(title=f"Fresh seeds for the best of {study}", title_justify="left")
+    for column in ("trial", "architecture", "searched", "mean", "95 % low", "high", "seeds"):
+        table.add_column(column, justify="left" if column == "architecture" else "right")
+    for row in rows:
+        low, high = row["interval_95"] or (None, None)
+        failed = f" ({row['num_failed']} failed)" if row["num_failed"] else ""
+        table.add_row(
+            row["id"],
+            row["architecture"],
+            _number(row["searched_val_rmse"]),
+            _number(row["mean_val_rmse"]),
+            _number(low),
+            _number(high),
+            f"{len(row['val_rmse_by_seed'])}{failed}",
         )
     return table
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from analysis.held_out import HeldOut
+from analysis.held_out import HeldOut, ImageRows
 from analysis.trial_record import TrialRecord
 from galaxytune.study_folder import StudyFolder
 from search_spaces import config_from_values
@@ -15,7 +15,8 @@ from trainables.checkpoint import BEST, load_best
 from trainables.files import write_atomically
 from trainables.galaxies.galaxy_file import Galaxies
 from trainables.network import GalaxyNetwork
-from trainables.training import predict, training_device
+from trainables.prediction import predict
+from trainables.training import training_device
 
 _FOLDER = "test_predictions"
 
@@ -45,18 +46,32 @@ def trained_network(folder: StudyFolder, record: TrialRecord) -> GalaxyNetwork:
     return network.to(training_device())
 
 
-def held_out_galaxies(folder: StudyFolder, record: TrialRecord, galaxies: Galaxies) -> HeldOut:
-    """The study's test galaxies and a trial's predictions, which are made once and kept."""
+def predictions_kept(folder: StudyFolder, record: TrialRecord) -> bool:
+    """Whether a trial's predictions of the test galaxies were made already."""
+    return _predictions_file(folder, record).exists()
+
+
+def _predictions_file(folder: StudyFolder, record: TrialRecord) -> Path:
+    return folder.report / _FOLDER / f"{record.id}.npy"
+
+
+def held_out_galaxies(
+    folder: StudyFolder, record: TrialRecord, galaxies: Galaxies, *, name: str | None = None
+) -> HeldOut:
+    """The study's test galaxies and a trial's predictions, which are made once and kept.
+
+    The images stay where they are mapped. `name` is the trial's in figures, else its id.
+    """
     rows = folder.split_rows().test
-    path = folder.report / _FOLDER / f"{record.id}.npy"
+    path = _predictions_file(folder, record)
     if not path.exists():
         network = trained_network(folder, record)
         predicted = predict(network, galaxies.images, training_device(), rows)
         write_atomically(path, lambda temporary: _save(temporary, predicted))
     return HeldOut(
-        label=f"{record.architecture}, trial {record.id}",
+        label=f"{record.architecture}, trial {name or record.id}",
         ids=galaxies.ids[rows],
-        images=galaxies.images[rows],
+        images=ImageRows(galaxies.images, rows),
         voted=galaxies.target[rows],
         predicted=np.load(path),
     )

@@ -14,7 +14,7 @@ InputSide = Annotated[int, Field(ge=32, multiple_of=32)]
 HeadWidth = Annotated[int, Field(ge=1)]
 
 
-def _absolute(weights: str) -> str:
+def absolute(weights: str) -> str:
     """A file's whole path, because trials run in folders of their own; names stay as they are."""
     return str(Path(weights).expanduser().resolve()) if Path(weights).suffix else weights
 
@@ -24,7 +24,7 @@ class PretrainedBackbone(TrainingProtocol):
 
     PUBLISHED: ClassVar[dict[str, Any]] = {**TrainingProtocol.PUBLISHED, "as_published": True}
 
-    weights: Annotated[str, AfterValidator(_absolute)] = "imagenet"
+    weights: Annotated[str, AfterValidator(absolute)] = "imagenet"
     #   seed: ImageNet's; or a .pth, .pt or .safetensors file, or none
     as_published: bool = False
     #   True feeds the backbone raw 0..1 as the seed did; its weights expect normalised input

@@ -17,6 +17,7 @@ from trainables.fine_tuning import (
     Normalisation,
     stages_by_prefix,
 )
+from trainables.pretrained_weights import is_file
 from trainables.torchvision_weights import check_weights, fill_from_torchvision
 
 SOURCE = "student project, Pretrained_Resnet.ipynb; backbone: He et al. 2016, torchvision"
@@ -26,22 +27,27 @@ _KERAS_EPSILON = 1.001e-5  # of its BatchNorm layers; torchvision has 1e-5
 _STAGES = (("conv1", "bn1"), ("layer1",), ("layer2",), ("layer3",), ("layer4",))
 
 
-def _add_keras_details(model: nn.Module) -> None:
-    """A zero bias on each convolution, as Keras counts them, and Keras' epsilon."""
-    for module in model.modules():
+def _add_keras_details(model: nn.Module) -> set[str]:
+    """Give each convolution a zero bias, as Keras counts them, and BatchNorm Keras' epsilon.
+
+    Returns the names of the biases.
+    """
+    biases = set()
+    for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d):
             module.bias = nn.Parameter(torch.zeros(module.out_channels))
+            biases.add(f"{name}.bias")
         elif isinstance(module, nn.BatchNorm2d):
             module.eps = _KERAS_EPSILON
+    return biases
 
 
 def build(config: Config) -> FineTunedNetwork:
     """The network with its pretrained backbone and an untrained head."""
     model = torchvision.models.resnet50(weights=None)
-    if config.as_published:
-        _add_keras_details(model)
+    added = _add_keras_details(model) if config.as_published else set()
     model.avgpool = model.fc = nn.Identity()
-    fill_from_torchvision(model, config.weights, _WEIGHTS, optional=("bias",))
+    fill_from_torchvision(model, config.weights, _WEIGHTS, optional=added)
     backbone = nn.Sequential()
     for name, module in model.named_children():
         if name not in ("avgpool", "fc"):
@@ -60,5 +66,7 @@ def build(config: Config) -> FineTunedNetwork:
 
 
 def check(config: Config) -> None:
-    """ValueError if the weights are not to be had."""
+    """ValueError if the weights are not to be had, or are a file of another network."""
     check_weights(config.weights, _WEIGHTS)
+    if is_file(config.weights):
+        build(config)

@@ -15,6 +15,7 @@ from trainables.fine_tuning import (
     Normalisation,
     stages_by_prefix,
 )
+from trainables.pretrained_weights import is_file
 from trainables.torchvision_weights import check_weights, fill_from_torchvision
 
 SOURCE = "student project, Pretrained_VGG.ipynb; backbone: Simonyan & Zisserman 2015, torchvision"
@@ -43,5 +44,7 @@ def build(config: Config) -> FineTunedNetwork:
 
 
 def check(config: Config) -> None:
-    """ValueError if the weights are not to be had."""
+    """ValueError if the weights are not to be had, or are a file of another network."""
     check_weights(config.weights, _WEIGHTS)
+    if is_file(config.weights):
+        build(config)
