@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from search_spaces.declaration.training_protocol import TrainingProtocol
+from trainables.image_batches import moved
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,7 @@ class Augmentation:
         """
         if self.does_nothing:
             return images
-        theta = self.matrices(len(images), generator).to(images.device)
-        grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-        return F.grid_sample(
-            images, grid.to(images.dtype), padding_mode="border", align_corners=False
-        )
+        return moved(images, self.matrices(len(images), generator))
 
     def matrices(self, batch: int, generator: torch.Generator) -> Tensor:
         """Affine matrices [B, 2, 3] from output to input coordinates, both in -1..1."""
