@@ -10,7 +10,7 @@ from analysis.published_results import PUBLISHED
 from analysis.report_page import Cell, Column, Section, Table
 from analysis.study_results import BestNetwork, StudyResults
 from trainables.keras_layers import count_parameters
-from trainables.metrics import rmse
+from trainables.metrics import mean_vector_rmse, rmse
 
 _COLUMNS = (
     Column("architecture"),
@@ -56,8 +56,7 @@ def comparison_section(results: StudyResults) -> tuple[Section, list[str]] | Non
 
 def _what_is_compared(results: StudyResults) -> str:
     best = next(iter(results.best.values()))
-    mean = best.tested.voted.mean(axis=0, keepdims=True)
-    constant = rmse(np.broadcast_to(mean, best.tested.voted.shape), best.tested.voted)
+    constant = mean_vector_rmse(best.tested.voted)
     return (
         f"Scored on {len(best.tested)} test galaxies that chose nothing: neither the trial nor "
         f"its epoch. Predicting their mean vector for each gives {constant:.4f}; the noise floor "

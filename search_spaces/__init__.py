@@ -4,6 +4,7 @@ A module placed here is found by its name; there is no list to edit. A module wh
 gives its architecture no default holds a family: its members are named `family:member`.
 """
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Mapping
@@ -23,21 +24,22 @@ def _config_of(module: str) -> type[TrainingProtocol]:
     return config
 
 
-def _modules(families: bool) -> list[str]:
+@functools.cache  # every config that is built asks, and the folder does not change meanwhile
+def _modules(families: bool) -> tuple[str, ...]:
     found = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.ispkg)
-    return [
+    return tuple(
         m for m in found if _config_of(m).model_fields["architecture"].is_required() == families
-    ]
+    )
 
 
 def architecture_names() -> list[str]:
     """Names of all architectures that have a search space of their own, sorted."""
-    return _modules(families=False)
+    return list(_modules(families=False))
 
 
 def family_names() -> list[str]:
     """Names of the families, whose members are named `family:member`, sorted."""
-    return _modules(families=True)
+    return list(_modules(families=True))
 
 
 def config_class(architecture: str) -> type[TrainingProtocol]:

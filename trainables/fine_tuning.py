@@ -39,6 +39,13 @@ class Normalisation(nn.Module):
         return (images - self.mean) / self.deviation
 
 
+def input_normalisation(
+    config: PretrainedBackbone, mean: Sequence[float], deviation: Sequence[float]
+) -> nn.Module:
+    """What the weights expect; nothing at all where the config is as published."""
+    return nn.Identity() if config.as_published else Normalisation(mean, deviation)
+
+
 class Head(nn.Module):
     """Hidden ReLU layer, dropout, 37 sigmoids: [B, F] -> [B, 37]."""
 

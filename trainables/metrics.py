@@ -13,6 +13,11 @@ def rmse(predicted: Votes, voted: Votes) -> float:
     return float(np.sqrt(np.mean((predicted - voted).astype(np.float64) ** 2)))
 
 
+def mean_vector_rmse(voted: Votes) -> float:
+    """RMSE of predicting these votes' own mean for every galaxy: what knows no image reaches."""
+    return rmse(np.broadcast_to(voted.mean(axis=0, keepdims=True), voted.shape), voted)
+
+
 def question_rmse(predicted: Votes, voted: Votes) -> dict[str, float]:
     """RMSE over the answers of each question: {"rmse_q1": ..., "rmse_q11": ...}."""
     return {

@@ -25,7 +25,7 @@ from search_spaces.declaration.training_protocol import TrainingProtocol
 from trainables.checkpoint import load_weights, save_weights
 from trainables.files import write_atomically
 from trainables.galaxies.galaxy_file import Galaxies, open_galaxies
-from trainables.metrics import evaluate, rmse
+from trainables.metrics import evaluate, mean_vector_rmse
 from trainables.network import GalaxyNetwork
 from trainables.prediction import predict
 from trainables.training import training_device
@@ -56,11 +56,10 @@ def write_json(path: Path, values: Any) -> None:
 
 def split_metrics(predicted: NDArray[np.floating], voted: NDArray[np.floating]) -> dict[str, Any]:
     """All metrics of predictions [N, 37], the RMSE with a 95 % bootstrap interval."""
-    mean_vector = voted.mean(axis=0, keepdims=True)
     return {
         "num_galaxies": len(voted),
         "rmse_interval_95": list(rmse_interval(predicted, voted)),
-        "mean_vector_rmse": rmse(np.broadcast_to(mean_vector, voted.shape), voted),
+        "mean_vector_rmse": mean_vector_rmse(voted),
         **evaluate(predicted, voted),
     }
 

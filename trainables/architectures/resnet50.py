@@ -14,7 +14,7 @@ from trainables.fine_tuning import (
     IMAGENET_MEAN,
     FineTunedNetwork,
     Head,
-    Normalisation,
+    input_normalisation,
     stages_by_prefix,
 )
 from trainables.pretrained_weights import is_file
@@ -57,9 +57,7 @@ def build(config: Config) -> FineTunedNetwork:
         nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),
         Head(_CHANNELS, config.head_width, config.head_dropout),
         config=config,
-        normalisation=nn.Identity()
-        if config.as_published
-        else Normalisation(IMAGENET_MEAN, IMAGENET_DEVIATION),
+        normalisation=input_normalisation(config, IMAGENET_MEAN, IMAGENET_DEVIATION),
         stages=stages_by_prefix(backbone, _STAGES),
         image_side=config.input_side,
     )

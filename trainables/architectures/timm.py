@@ -18,9 +18,9 @@ from search_spaces.timm import Config
 from trainables.fine_tuning import (
     FineTunedNetwork,
     Head,
-    Normalisation,
     freeze_unreached,
     groups_by_part,
+    input_normalisation,
     stages_by_group,
 )
 from trainables.galaxies.damage import DAMAGE, one_line
@@ -201,9 +201,7 @@ def build(config: Config) -> FineTunedNetwork:
         nn.Sequential(pool, nn.Flatten()),
         Head(num_channels, config.head_width or num_channels, config.head_dropout),
         config=config,
-        normalisation=nn.Identity()
-        if config.as_published
-        else Normalisation(published.mean, published.std),
+        normalisation=input_normalisation(config, published.mean, published.std),
         stages=[[f"model.{name}" for name in stage] for stage in stages],
         image_side=side,
     )

@@ -12,7 +12,7 @@ from trainables.fine_tuning import (
     IMAGENET_MEAN,
     FineTunedNetwork,
     Head,
-    Normalisation,
+    input_normalisation,
     stages_by_prefix,
 )
 from trainables.pretrained_weights import is_file
@@ -35,9 +35,7 @@ def build(config: Config) -> FineTunedNetwork:
         nn.Flatten(),
         Head(_CHANNELS * map_side**2, config.head_width, config.head_dropout),
         config=config,
-        normalisation=nn.Identity()
-        if config.as_published
-        else Normalisation(IMAGENET_MEAN, IMAGENET_DEVIATION),
+        normalisation=input_normalisation(config, IMAGENET_MEAN, IMAGENET_DEVIATION),
         stages=stages_by_prefix(model.features, [[str(i) for i in block] for block in _BLOCKS]),
         image_side=config.input_side,
     )
