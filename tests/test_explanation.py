@@ -360,7 +360,15 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("name", "magic"), [("a/heat.png", b"\x89PNG"), ("heat.pdf", b"%PDF")])
+@pytest.mark.parametrize(
+    ("name", "magic"),
+    [
+        ("a/heat.png", b"\x89PNG"),
+        ("heat.pdf", b"%PDF"),
+        ("HEAT.PNG", b"\x89PNG"),
+        ("heat.Pdf", b"%PDF"),
+    ],
+)
 def test_an_image_file_is_explained_in_a_picture_and_a_line(
     export: Path, image: Path, tmp_path: Path, name: str, magic: bytes
 ) -> None:

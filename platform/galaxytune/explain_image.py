@@ -21,12 +21,13 @@ _DOTS_AN_INCH = 200
 def explain_image(export_dir: Path, image: Path, question: str, out: Path) -> str:
     """Write a figure that explains the network's answer to `question` for an image file.
 
-    question: its number, its name or a part of the name; out: a .png or .pdf. Returns one line
-    on what was explained. ValueError in one line if the question, the suffix, the image or the
-    export folder is none.
+    question: its number, its name or a part of the name; out: a .png or .pdf, in small
+    letters or capitals. Returns one line on what was explained. ValueError in one line if the
+    question, the suffix, the image or the export folder is none.
     """
     asked = find_question(question)
-    if out.suffix not in (".png", ".pdf"):
+    kind = out.suffix.lower().removeprefix(".")
+    if kind not in ("png", "pdf"):
         raise ValueError(f"an explanation is written as .png or .pdf, not {out.name!r}")
     if not image.is_file():
         raise ValueError(f"no image file {image}")
@@ -43,7 +44,7 @@ def explain_image(export_dir: Path, image: Path, question: str, out: Path) -> st
         question=asked,
         label=f"{export.config.architecture}, {image.name}",
     )
-    kind, save = out.suffix.removeprefix("."), in_style(figure.savefig)
+    save = in_style(figure.savefig)
     write_atomically(out, lambda path: save(path, format=kind, dpi=_DOTS_AN_INCH))
     return (
         f"question {asked.number}, {asked.name}: {answer_name(explanation.answer)!r} is predicted "
