@@ -74,6 +74,16 @@ def test_wrong_input_gets_one_line_and_code_2(cli, toy_npz: Path, tmp_path: Path
     assert not (tmp_path / "studies").exists()
 
 
+def test_a_seed_that_the_grid_overrules_is_refused(
+    cli, toy_npz: Path, tmp_path: Path, capfd
+) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("name: s\narchitectures: [simple_cnn]\nepochs: 1\ngrid: {seed: [0, 1]}\n")
+    assert cli("search", plan, "--data", toy_npz, "--seed", 7) == 2
+    line = "galaxytune: grid and --seed 7 both decide 'seed'; leave one of them out\n"
+    assert capfd.readouterr().err == line and not (tmp_path / "studies").exists()
+
+
 def test_simulated_file_passes_the_check(cli, capfd) -> None:
     assert cli("data", "simulate", "g.npz", "--num-galaxies", 30, "--seed", 5) == 0
     capfd.readouterr()

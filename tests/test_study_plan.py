@@ -87,6 +87,7 @@ def test_what_is_not_searched_keeps_its_default() -> None:
         ({"grid": {"weight_decay": [0.1, 0.2]}}, "weight_decay is used only with optimizer=adamw"),
         ({"grid": {"seed": [0, 0]}}, "stands in it twice"),
         ({"grid": {"dropout": [0, 0.1]}, "set": {"dropout": 0.2}}, "both decide 'dropout'"),
+        ({"grid": {"seed": [0, 1]}, "seed": 0}, "grid and --seed 0 both decide 'seed'"),
     ],
 )
 def test_values_that_would_change_nothing_are_refused(changes: Any, told: str) -> None:

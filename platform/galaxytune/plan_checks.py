@@ -82,6 +82,10 @@ def _check_grid(plan: "StudyPlan") -> None:
                 raise ValueError(f"grid: {name} has no {key!r}{did_you_mean(key, fields)}")
             if key in plan.set or f"{name}.{key}" in plan.set:
                 raise ValueError(f"grid and --set both decide {key!r}; leave one of them out")
+            if key == "seed" and key in plan.model_fields_set:
+                raise ValueError(
+                    f"grid and --seed {plan.seed} both decide 'seed'; leave one of them out"
+                )
     varied = {key for values in plan.grid for key, given in values.items() if len(given) > 1}
     seen = set()
     for point, config in plan.grid_configs():
