@@ -1,6 +1,7 @@
 """Frozen features: computed once, and training on them gives the same numbers as without."""
 
 import importlib.metadata
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 import torch
 
 from search_spaces import config_from_values
+from tests.test_out_of_memory import Room, gpu_is_full
 from trainables.checkpoint import load_best, save_best, save_frozen
 from trainables.frozen_features import cached_features, frozen_digest
 from trainables.galaxies.galaxy_file import Galaxies
 from trainables.galaxies.split import split_galaxies
+from trainables.micro_batch import OutOfMemory
 from trainables.training import TrainingRun, initial_network
 
 CPU = torch.device("cpu")
@@ -80,6 +83,63 @@ def test_features_are_the_backbones_row_by_row(toys: Galaxies, start) -> None:
         expected = network.eval().features(small)[0].numpy()
     np.testing.assert_allclose(found[1], expected, rtol=1e-3, atol=1e-4)
     assert found.shape == (3, len(expected))
+
+
+@pytest.fixture
+def compute(toys: Galaxies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A function that makes features of 150 galaxies in a room that may shrink after a batch."""
+    monkeypatch.setenv("GALAXYTUNE_CACHE", str(tmp_path / "cache"))
+    config = config_from_values(HEAD)
+
+    def made(limit: int, *, later: int | None = None) -> tuple[np.ndarray, list[int]]:
+        network = initial_network(config)
+        backbone: torch.nn.Module = network.backbone  # type: ignore[assignment]
+        room = Room(backbone, limit, gpu_is_full)
+        if later is not None:
+            backbone.register_forward_hook(lambda *_: setattr(room, "limit", later))
+        return cached_features(config, network, toys, np.arange(150), CPU), room.seen
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("limit", "later", "tried"),
+    [(40, 40, [64, *4 * [32], 22]), (64, 20, [64, 64, 32, *5 * [16], 6])],
+    ids=["from the first", "from the second"],
+)
+def test_where_memory_holds_fewer_the_features_are_the_same(
+    limit: int, later: int, tried: list[int], compute, tmp_path: Path, monkeypatch
+) -> None:
+    expected, seen = compute(64)
+    assert seen == [64, 64, 22]
+    monkeypatch.setenv("GALAXYTUNE_CACHE", str(tmp_path / "another"))
+    found, seen = compute(limit, later=later)
+    assert seen == tried  # what went through is not computed again
+    assert (found.shape, found.dtype) == ((150, 96), np.float32)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_without_room_for_one_galaxy_nothing_is_left_and_nothing_is_lost(
+    compute, tmp_path: Path
+) -> None:
+    with pytest.raises(OutOfMemory, match="^a feature batch of 64 images of 32 x 32 pixels"):
+        compute(0)
+    left = (tmp_path / "cache" / "features").iterdir()
+    assert [path.suffix for path in left] == [".lock"]
+    assert compute(64)[0].shape == (150, 96)
+
+
+def test_a_disk_that_refuses_is_named_and_keeps_no_part(compute, tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, limits[1]))  # one batch takes 24,576 bytes
+    try:
+        with pytest.raises(OSError) as refused:
+            compute(64)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert refused.value.filename.endswith(".partial")
+    left = (tmp_path / "cache" / "features").iterdir()
+    assert [path.suffix for path in left] == [".lock"]
 
 
 def test_the_digest_tells_one_backbone_from_another() -> None:

@@ -15,6 +15,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from search_spaces import config_from_values
 from trainables.architectures.simple_cnn import SimpleCNN
+from trainables.architectures.timm import FeatureMap
 from trainables.augmentation import Augmentation
 from trainables.checkpoint import load_state, save_state
 from trainables.galaxies.galaxy_file import Galaxies, open_galaxies
@@ -337,13 +338,16 @@ def test_each_report_holds_the_micro_batch(start: Start) -> None:
 def reported(
     toy_npz: Path, split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[int], list[dict[str, Any]]]]:
-    """A function that runs a trial, in room for so many galaxies; returns what Tune is told."""
+    """A function that runs a trial, in room for so many galaxies; returns what Tune is told.
+
+    The room is that of modules of one class.
+    """
     told: list[dict[str, Any]] = []
     monkeypatch.setattr("ray.tune.report", told.append)
     save_split(tmp_path / "split.npz", split, open_galaxies(toy_npz).ids)
     task = TrialTask(
         trial_id="00000",
-        config={**SIMPLE, "epochs": 2},
+        config={},
         data=str(toy_npz),
         split=str(tmp_path / "split.npz"),
         checkpoints=str(tmp_path / "checkpoints" / "00000"),
@@ -351,14 +355,17 @@ def reported(
         uses_gpu=False,
     )
 
-    def run(limit: int) -> list[dict[str, Any]]:
+    def run(
+        limit: int, within: type[nn.Module] = SimpleCNN, config: dict[str, Any] = SIMPLE
+    ) -> list[dict[str, Any]]:
         def enter(module: nn.Module, inputs: tuple[Tensor]) -> None:
-            if isinstance(module, SimpleCNN) and len(inputs[0]) > limit:
-                gpu_is_full()
+            images = inputs[0]
+            if isinstance(module, within) and len(images) > limit and images.any():
+                gpu_is_full()  # but not for the black image that a backbone is tried on
 
         told.clear()
         with register_module_forward_pre_hook(enter):
-            run_trial({"task": task})
+            run_trial({"task": replace(task, config={**config, "epochs": 2})})
         return list(told)
 
     threads = torch.get_num_threads()
@@ -376,6 +383,15 @@ def test_a_trial_without_room_fails_with_the_reason(reported) -> None:
     (report,) = reported(0)
     assert report["epoch"] == 1
     assert report["failure"].startswith("a training batch of 16 images of 64 x 64 pixels")
+
+
+def test_a_trial_without_room_for_one_galaxys_features_fails_with_the_reason(
+    reported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GALAXYTUNE_CACHE", str(tmp_path / "cache"))
+    (report,) = reported(0, FeatureMap, HEAD)
+    assert report["epoch"] == 1
+    assert report["failure"].startswith("a feature batch of 64 images of 32 x 32 pixels does not")
 
 
 @pytest.mark.parametrize(

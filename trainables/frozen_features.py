@@ -6,6 +6,9 @@ validates on them.
 
 import hashlib
 import importlib.metadata
+import os
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,7 @@ from numpy.typing import NDArray
 from search_spaces.declaration.training_protocol import TrainingProtocol
 from trainables.galaxies.galaxy_file import Galaxies, cache_folder
 from trainables.image_batches import enlarged, to_images
+from trainables.micro_batch import MicroBatch
 from trainables.network import GalaxyNetwork
 
 _BATCH = 64
@@ -45,7 +49,10 @@ def cached_features(
     rows: NDArray[np.int64],
     device: torch.device,
 ) -> NDArray[np.float32]:
-    """Features [len(rows), F] of some galaxies, mapped from the cache; made first if need be."""
+    """Features [len(rows), F] of some galaxies, mapped from the cache; made first if need be.
+
+    They are made 64 galaxies at a time, or as many as memory holds; OutOfMemory if 1 is too many.
+    """
     key = hashlib.sha256()
     chosen = {name: getattr(config, name, None) for name in _DECIDING}
     versions = [importlib.metadata.version(library) for library in _LIBRARIES]
@@ -57,29 +64,55 @@ def cached_features(
     path = folder / f"{key.hexdigest()[:24]}.npy"
     with FileLock(f"{path}.lock"):
         if not path.exists():
-            partial = path.with_suffix(".partial")
-            _write_features(partial, network, galaxies, rows, device)
-            partial.replace(path)
+            unfinished = path.with_suffix(".partial")
+            batches = _features_in_batches(network, galaxies, rows, device)
+            _write_features(unfinished, batches, len(rows))
+            unfinished.replace(path)
     return np.load(path, mmap_mode="r")
 
 
+def _write_features(path: Path, batches: Iterable[NDArray[np.float32]], num_rows: int) -> None:
+    """Write batches [b, F] of `num_rows` in all as one array [num_rows, F], or leave no file.
+
+    Written, not mapped: a mapped file on a full disk kills the process.
+    """
+    try:
+        with path.open("wb") as file:
+            for number, features in enumerate(batches):
+                if number == 0:
+                    form = {"descr": "<f4", "fortran_order": False}
+                    shape = (num_rows, features.shape[1])
+                    np.lib.format.write_array_header_1_0(file, {**form, "shape": shape})
+                file.write(features.astype("<f4").tobytes())
+            file.flush()
+            os.fsync(file.fileno())  # a power cut must not leave a hole among the features
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(path)  # a full disk does not say whose it was
+        raise
+
+
 @torch.no_grad()
-def _write_features(
-    path: Path,
-    network: GalaxyNetwork,
-    galaxies: Galaxies,
-    rows: NDArray[np.int64],
-    device: torch.device,
-) -> None:
+def _features_in_batches(
+    network: GalaxyNetwork, galaxies: Galaxies, rows: NDArray[np.int64], device: torch.device
+) -> Iterator[NDArray[np.float32]]:
+    """Features [b, F] of the rows in turn; OutOfMemory where even 1 galaxy is too many.
+
+    A batch that memory does not hold is computed anew with half as many galaxies, and so are
+    all after it; those before it stand.
+    """
     network.eval()
-    out = None
-    for start in range(0, len(rows), _BATCH):
-        pixels = galaxies.images[rows[start : start + _BATCH]]
-        images = enlarged(to_images(pixels, device, network.image_side), network.image_side)
-        features = network.features(images).cpu().numpy()
-        if out is None:
-            shape = (len(rows), features.shape[1])
-            out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-        out[start : start + len(features)] = features
-    if out is not None:
-        out.flush()
+    side = network.image_side
+    batch = MicroBatch("feature", _BATCH, side, device)
+
+    def computed(start: int, size: int) -> NDArray[np.float32]:
+        images = to_images(galaxies.images[rows[start : start + size]], device, side)
+        found: NDArray[np.float32] = network.features(enlarged(images, side)).float().cpu().numpy()
+        return found
+
+    done = 0
+    while done < len(rows):
+        features = batch.fitting(len(rows) - done, partial(computed, done))
+        done += len(features)
+        yield features

@@ -52,31 +52,36 @@ def run_trial(parameters: dict[str, Any]) -> None:
 
     A run that diverges, or finds no room for even one galaxy, reports `failure` with the reason
     as its last message and returns; its numbers never hold a NaN. One that cannot write its
-    checkpoints reports `storage_failure`: then the study is to stop, not this trial alone.
-    `finished` in the last report of a whole run says why it ended.
+    checkpoints or cached features reports `storage_failure`: then the study is to stop, not this
+    trial alone. `finished` in the last report of a whole run says why it ended.
     """
     task: TrialTask = parameters["task"]
     torch.set_num_threads(task.num_threads)
     galaxies, split = _galaxies(task.data, task.split)
     folder = Path(task.checkpoints)
-    run = TrainingRun(
-        config_from_values(task.config), galaxies, split, training_device(task.uses_gpu)
-    )
+    run: TrainingRun | None = None
     try:
+        device = training_device(task.uses_gpu)
+        run = TrainingRun(config_from_values(task.config), galaxies, split, device)
         frozen = save_frozen(folder.parent, run.frozen_weights())
         _resume(run, folder, frozen)
         _train(run, folder, frozen)
     except (Diverged, OutOfMemory) as error:
-        tune.report({"epoch": run.epoch + 1, "failure": str(error)})
+        tune.report({"epoch": _next_epoch(run), "failure": str(error)})
     except OSError as error:
         if error.errno not in DISK_REFUSES:
             raise
         told = f"{error.strerror} ({error.filename})"
-        tune.report({"epoch": run.epoch + 1, "storage_failure": told})
+        tune.report({"epoch": _next_epoch(run), "storage_failure": told})
     finally:
         del run
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def _next_epoch(run: TrainingRun | None) -> int:
+    """The epoch that a run was in, from 1; None is one that memory or disk did not let begin."""
+    return 1 if run is None else run.epoch + 1
 
 
 def _resume(run: TrainingRun, folder: Path, frozen: str | None) -> None:
