@@ -1,31 +1,35 @@
-"""The W&B mirror of a study: one thread writes all runs, and training never waits for it.
+"""The W&B mirror of a study, kept by a process of its own for which training never waits.
 
 The study folder is the truth and W&B its mirror, so a run can always be written again. Run ids
-follow from study and trial. Offline, a run that an earlier driver left unfinished is deleted
-and written anew from its curve; online it is continued under the same id, and the server
-drops the steps that it has.
+follow from study and trial. Where W&B online is refused, unreachable or too slow at the end, the
+process is replaced by one that writes every run which is not whole offline, from its curve;
+`wandb sync` sends those later.
 """
 
+import json
 import logging
 import os
 import queue
-import shutil
+import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from netrc import NetrcParseError, netrc
 from typing import Any
 from urllib.parse import urlsplit
 
-import wandb  # noqa: TID251  the one module that knows W&B
-
 from analysis.trial_record import TrialRecord, json_lines
 from galaxytune.ledger import Ledger
 from galaxytune.study_plan import WandbMode
-from trainables.files import append_line
 
 _log = logging.getLogger(__name__)
-_SECONDS_TO_CLOSE = 60.0
-_MIRRORED = "mirrored.jsonl"
+_SECONDS_TO_CLOSE = 60.0  # for what is still to be uploaded, then again for writing it offline
+_SECONDS_BETWEEN_LOOKS = 0.5
+_LOG = "mirror.log"
+
+Message = dict[str, Any]
 
 
 def default_wandb_mode() -> WandbMode:
@@ -43,117 +47,166 @@ def default_wandb_mode() -> WandbMode:
 
 
 class WandbMirror:
-    """A StudyObserver that passes everything on to a thread of its own."""
+    """A StudyObserver that passes everything on to a thread, and that to the W&B process."""
 
     def __init__(self, ledger: Ledger) -> None:
-        """Bring the mirror level with the study's folder and start the thread."""
+        """Start thread and process; runs that an earlier driver left are written first."""
         self.ledger = ledger
         self.folder = ledger.folder.path / "wandb"
         self.folder.mkdir(exist_ok=True)
-        self.runs: dict[str, Any] = {}
-        self._queue: queue.SimpleQueue[tuple[str, tuple[Any, ...]] | None] = queue.SimpleQueue()
-        self._is_whole = False
+        self.is_whole = False
         self._mode = ledger.plan.wandb
+        self._queue: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._running: dict[
+            str, Message
+        ] = {}  # what opens the runs not ended
+        self._ended = set(ledger.records)
+        self._told_all = False
+        self._process = self._start()
         self._thread = threading.Thread(target=self._work, name="wandb-mirror", daemon=True)
-        self._catch_up()
         self._thread.start()
 
     def trial_started(self, trial_id: str, config: Mapping[str, Any], published: bool) -> None:
         """Open the trial's run and log what its curve holds already."""
-        curve = list(self.ledger.curves.get(trial_id, []))
-        self._queue.put(("_open", (trial_id, dict(config), published, curve)))
+        self._queue.put(self._opening(trial_id, config, published))
 
     def epoch_reported(self, trial_id: str, report: Mapping[str, float]) -> None:
         """Log one epoch under its own number as the step."""
-        self._queue.put(("_log_epoch", (trial_id, dict(report))))
+        self._queue.put({"do": "log", "trial": trial_id, "report": dict(report)})
 
     def trial_finished(self, record: TrialRecord) -> None:
         """Write the summary and end the run."""
-        self._queue.put(("_close", (record,)))
+        self._queue.put(_closing(record))
 
     def study_noted(self, sentence: str) -> None:
         """Nothing to mirror: W&B knows trials alone."""
 
     def close(self) -> None:
-        """Wait until all is written, a minute at most."""
+        """Wait until all is written; a minute for W&B online, and one more for writing offline."""
         self._queue.put(None)
         self._thread.join(_SECONDS_TO_CLOSE)
-        if not self._is_whole:
+        if self._thread.is_alive():
+            _end(self._process)
+            self._thread.join(_SECONDS_TO_CLOSE)
+        if not self.is_whole:
             _log.warning("W&B did not take every run; `galaxytune resume` writes the rest")
 
-    def _catch_up(self) -> None:
-        """Queue again every finished trial whose run was not closed."""
-        mirrored = {mark["id"] for mark in json_lines(self.folder / _MIRRORED)}
-        for record in self.ledger.records.values():
-            if record.id not in mirrored:
-                self.trial_started(record.id, record.config, record.published)
-                self.trial_finished(record)
+    def _start(self) -> subprocess.Popen[str]:
+        environment = {k: v for k, v in os.environ.items() if k != "WANDB_SERVICE"}
+        folder, plan = self.ledger.folder, self.ledger.plan
+        command = [sys.executable, "-m", "galaxytune.wandb_process"]
+        with (self.folder / _LOG).open("ab") as log:
+            return subprocess.Popen(
+                [*command, str(folder.path), str(folder.mirrored_file), plan.name, self._mode],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                text=True,
+                env=environment,
+                start_new_session=True,  # Ctrl-C is for the driver; and all of it can be ended
+            )
 
     def _work(self) -> None:
-        failed = False
-        while (job := self._queue.get()) is not None:
-            name, arguments = job
+        """Pass messages on; when the process fails, begin again offline, once."""
+        while True:
             try:
-                getattr(self, name)(*arguments)
-            except (wandb.Error, OSError, RuntimeError, ValueError) as error:
-                _log.warning("W&B: %s", error)
-                failed = True
-        self._is_whole = not failed
+                self._pass_on()
+                self.is_whole = self._process.wait() == 0
+            except OSError:
+                self.is_whole = False
+            _end(self._process)
+            if self.is_whole or self._mode == "offline":
+                return
+            _log.warning("W&B: %s; runs are written offline, `wandb sync` sends them", self._why())
+            self._mode = "offline"
+            try:
+                self._process = self._start()
+            except OSError:
+                return
 
-    def _open(
-        self, trial_id: str, config: dict[str, Any], published: bool, curve: list[dict[str, float]]
-    ) -> None:
-        plan = self.ledger.plan
-        run_id = self.ledger.wandb_run_id(trial_id)
-        if self._mode == "offline":
-            for stale in self.folder.glob(f"offline-run-*-{run_id}"):
-                shutil.rmtree(stale)
+    def _pass_on(self) -> None:
+        """Tell a fresh process what is not whole, then what comes, until all is told.
+
+        OSError when the process has ended.
+        """
+        for written in self._not_whole():
+            self._tell(written)
+        while not self._told_all:
+            try:
+                message = self._queue.get(timeout=_SECONDS_BETWEEN_LOOKS)
+            except queue.Empty:
+                if self._process.poll() is not None:
+                    raise BrokenPipeError from None
+                continue
+            if message is None:
+                self._told_all = True
+            else:
+                self._pass(message)
+        self._tell({"do": "end"})
+
+    def _pass(self, message: Message) -> None:
+        trial = message["trial"]
+        if message["do"] == "open":
+            self._running[trial] = message
+        elif message["do"] == "close":
+            self._running.pop(trial, None)
+            self._ended.add(trial)
+        self._tell(message)
+        if message["do"] == "open":  # a resumed trial has epochs behind it
+            for epoch in self._epochs(trial):
+                self._tell(epoch)
+
+    def _not_whole(self) -> Iterator[Message]:
+        """Messages that write, from the study's folder, every run that is not whole."""
+        whole = {mark["id"] for mark in json_lines(self.ledger.folder.mirrored_file)}
+        for trial_id in sorted(self._ended - whole):
+            record = self.ledger.records[trial_id]
+            yield self._opening(trial_id, record.config, record.published)
+            yield from self._epochs(trial_id)
+            yield _closing(record)
+        for trial_id, message in self._running.items():
+            yield message
+            yield from self._epochs(trial_id)
+
+    def _opening(self, trial_id: str, config: Mapping[str, Any], published: bool) -> Message:
         tags = [config["architecture"], *(["published"] if published else [])]
-        self.runs[trial_id] = self._init(
-            project=os.environ.get("WANDB_PROJECT", "galaxytune"),
-            group=plan.name,
-            name=f"{plan.name}-{trial_id}",
-            id=run_id,
-            dir=str(self.ledger.folder.path),
-            config=config,
-            tags=tags,
-            reinit="create_new",
-            settings=wandb.Settings(
-                silent=True, console="off", x_disable_stats=True, disable_git=True, init_timeout=30
-            ),
-        )
-        for report in curve:
-            self._log_epoch(trial_id, report)
+        run_id = self.ledger.wandb_run_id(trial_id)
+        return {"do": "open", "trial": trial_id, "run_id": run_id, "config": dict(config),
+                "tags": tags}  # fmt: skip
 
-    def _init(self, **options: Any) -> Any:
-        """Open a run; once W&B cannot be reached, this one and all later ones offline."""
-        if self._mode == "online":
-            try:
-                return wandb.init(mode="online", resume="allow", **options)
-            except (wandb.Error, OSError) as error:
-                _log.warning("W&B: %s; runs are written offline, `wandb sync` sends them", error)
-                self._mode = "offline"
-        return wandb.init(mode="offline", **options)
+    def _epochs(self, trial_id: str) -> Iterator[Message]:
+        for report in self.ledger.folder.curve(trial_id):
+            yield {"do": "log", "trial": trial_id, "report": report}
 
-    def _log_epoch(self, trial_id: str, report: dict[str, float]) -> None:
-        if trial_id in self.runs:
-            self.runs[trial_id].log(report, step=int(report["epoch"]))
+    def _tell(self, message: Message) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(message) + "\n")
+        self._process.stdin.flush()
 
-    def _close(self, record: TrialRecord) -> None:
-        run = self.runs.pop(record.id, None)
-        if run is None:
-            return
-        run.tags = (*run.tags, record.status)
-        run.summary.update(
-            {
-                "status": record.status,
-                "reason": record.reason,
-                "best_epoch": record.best_epoch,
-                "best_val_rmse": record.val_rmse,
-                "best_tree_residual": record.tree_residual,
-                "epochs": record.epochs,
-                "device_seconds": record.device_seconds,
-            }
-        )
-        run.finish(exit_code=1 if record.status == "failed" else 0)
-        append_line(self.folder / _MIRRORED, {"id": record.id})
+    def _why(self) -> str:
+        lines = (self.folder / _LOG).read_text(errors="replace").split("\n")
+        return next((line for line in reversed(lines) if line.strip()), "too slow")
+
+
+def _closing(record: TrialRecord) -> Message:
+    summary = {
+        "status": record.status,
+        "reason": record.reason,
+        "best_epoch": record.best_epoch,
+        "best_val_rmse": record.val_rmse,
+        "best_tree_residual": record.tree_residual,
+        "epochs": record.epochs,
+        "device_seconds": record.device_seconds,
+    }
+    return {"do": "close", "trial": record.id, "summary": summary}
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a W&B process and what it started, at once; one that has ended well has left nothing."""
+    if process.returncode != 0:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.stdin is not None:
+        with suppress(OSError):
+            process.stdin.close()
