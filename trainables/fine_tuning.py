@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from search_spaces.declaration.pretrained_backbone import PretrainedBackbone
 from trainables.decision_tree import NUM_ANSWERS
 from trainables.keras_layers import initialise_as_keras
-from trainables.network import GalaxyNetwork, ParameterGroup
+from trainables.network import GalaxyNetwork, ParameterGroup, vote_fractions
 
 # Mean and deviation of ImageNet's pixels in 0..1: torchvision.models, all classification weights.
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -59,7 +59,7 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map [B, F] to [B, 37]."""
-        return torch.sigmoid(self.output(self.dropout(F.relu(self.hidden(features)))))
+        return vote_fractions(self.output, self.dropout(F.relu(self.hidden(features))))
 
 
 def _forget_kept_biases(network: nn.Module, _: object) -> None:

@@ -9,22 +9,30 @@ BATCH_NORM_MOMENTUM = 0.01  # Keras' 0.99 is the share kept, torch's is the shar
 
 
 class SameConv2d(nn.Module):
-    """Convolution of stride 1 with Keras' 'same' padding, then ReLU: [B, C, H, W] -> [B, D, H, W].
+    """Convolution of stride 1 with Keras' 'same' padding: [B, C, H, W] -> [B, D, H, W].
 
     An even kernel needs an uneven padding; the extra row and column stand at the bottom right.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
-        """Kernel in pixels."""
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int, *, rectified: bool = True
+    ) -> None:
+        """Kernel in pixels; `rectified` says whether a ReLU follows."""
         super().__init__()
         before = (kernel - 1) // 2
         after = kernel - 1 - before
-        self.padding = (before, after, before, after)
-        self.convolution = nn.Conv2d(in_channels, out_channels, kernel)
+        even = before == after  # then the convolution pads by itself, which copies nothing
+        self.padding = (0, 0, 0, 0) if even else (before, after, before, after)
+        self.convolution = nn.Conv2d(
+            in_channels, out_channels, kernel, padding=before if even else 0
+        )
+        self.rectified = rectified
 
     def forward(self, images: Tensor) -> Tensor:
         """Map [B, C, H, W] to [B, D, H, W]."""
-        return F.relu(self.convolution(F.pad(images, self.padding)))
+        padded = F.pad(images, self.padding) if any(self.padding) else images
+        mapped: Tensor = self.convolution(padded)
+        return F.relu(mapped) if self.rectified else mapped
 
 
 def batch_norm(channels: int) -> nn.BatchNorm2d:

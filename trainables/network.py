@@ -52,6 +52,16 @@ class GalaxyNetwork(nn.Module):
         return convolutions[-1]
 
 
+def vote_fractions(output: nn.Linear, features: Tensor) -> Tensor:
+    """Map features [B, F] to fractions [B, 37] by a layer and a sigmoid.
+
+    In the weights' own precision even where the rest computes in a lower one: the last rounding
+    is not averaged over anything, and the layer is too small to matter.
+    """
+    with torch.autocast(features.device.type, enabled=False):
+        return torch.sigmoid(output(features.to(output.weight.dtype)))
+
+
 def scaled(channels: int, width: float) -> int:
     """A channel count times the width factor, at least 1."""
     return max(1, round(channels * width))

@@ -15,11 +15,14 @@ from trainables.decision_tree import NUM_ANSWERS
 from trainables.frozen_features import cached_features
 from trainables.galaxies.galaxy_file import Galaxies
 from trainables.galaxies.split import Split
+from trainables.host_memory import keep_freed_memory
 from trainables.learning_rate_schedule import learning_rate_factor
 from trainables.loss import ConstrainedLoss
 from trainables.metrics import evaluate
 from trainables.micro_batch import MicroBatch
 from trainables.network import GalaxyNetwork
+from trainables.optimiser import build_optimiser, load_optimiser
+from trainables.precision import training_precision
 from trainables.prediction import predict, predict_from_features, prediction_batch
 from trainables.training_batches import TrainingBatches
 from trainables.training_step import TrainingStep
@@ -34,21 +37,6 @@ class Diverged(RuntimeError):
 def training_device(wants_gpu: bool = True) -> torch.device:
     """This process's GPU; the CPU where none is wanted or there is none."""
     return torch.device("cuda" if wants_gpu and torch.cuda.is_available() else "cpu")
-
-
-def _optimiser(config: TrainingProtocol, network: GalaxyNetwork) -> torch.optim.Optimizer:
-    groups = [
-        {"params": list(group.parameters), "factor": group.factor}
-        for group in network.parameter_groups()
-    ]
-    if config.optimizer == "adamw":
-        return torch.optim.AdamW(
-            groups,
-            lr=config.learning_rate,
-            eps=config.adam_epsilon,
-            weight_decay=config.weight_decay,
-        )
-    return torch.optim.Adam(groups, lr=config.learning_rate, eps=config.adam_epsilon)
 
 
 def initial_network(config: TrainingProtocol) -> GalaxyNetwork:
@@ -79,10 +67,11 @@ class TrainingRun:
     ) -> None:
         """Build network, optimiser and loss on `device`; nothing is trained yet."""
         self.config, self.galaxies, self.split, self.device = config, galaxies, split, device
+        keep_freed_memory()
         self.network = initial_network(config).to(device)
         self.network.to(memory_format=torch.channels_last)
         self._frozen_names = self.network.frozen_names()
-        self.optimiser = _optimiser(config, self.network)
+        self.optimiser = build_optimiser(config, self.network)
         self.loss = ConstrainedLoss(config.coefficients(), config.tree).to(device)
         self.augmentation = Augmentation.of(config)
         features = {
@@ -98,7 +87,12 @@ class TrainingRun:
         side = self.network.image_side
         self._micro_batch = MicroBatch("training", config.batch_size, side, device)
         self._step = TrainingStep(
-            self.network, self.loss, self.optimiser, micro_batch=self._micro_batch, device=device
+            self.network,
+            self.loss,
+            self.optimiser,
+            micro_batch=self._micro_batch,
+            device=device,
+            precision=training_precision(config, device),
         )
         has_features = self._validation_features is not None
         self._prediction_batch = prediction_batch(self.network, device, of_features=has_features)
@@ -183,7 +177,7 @@ class TrainingRun:
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned for the same config and data."""
         self._load_moving(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        load_optimiser(self.optimiser, state["optimiser"])
         self.history = list(state["history"])
         self.best_weights = dict(state["best_weights"])
         whole = self.config.batch_size  # what states had that were written before micro-batches

@@ -8,6 +8,7 @@ from torch import Tensor
 from trainables.loss import ConstrainedLoss
 from trainables.micro_batch import MicroBatch, even_slices, within_memory
 from trainables.network import GalaxyNetwork
+from trainables.precision import computed_in
 from trainables.training_batches import TrainingBatch
 
 
@@ -27,6 +28,7 @@ class TrainingStep:
     optimiser: torch.optim.Optimizer
     micro_batch: MicroBatch
     device: torch.device
+    precision: torch.dtype  # of the network's passes
 
     def __call__(self, batch: TrainingBatch) -> list[tuple[Tensor, Tensor]]:
         """Step once; returns each part's loss and squared error, summed over its galaxies.
@@ -49,7 +51,9 @@ class TrainingStep:
         sums = []
         for chosen in even_slices(len(batch), size):
             part = batch.part(chosen)
-            predicted, votes = part.predicted(self.network, self.device), part.votes(self.device)
+            with computed_in(self.precision, self.device):
+                predicted = part.predicted(self.network, self.device)
+            votes = part.votes(self.device)
             loss = self.loss(predicted, votes) + self.network.regularisation()
             loss.backward(torch.full_like(loss, len(part) / len(batch)))
             squared = (predicted.detach() - votes).square().sum()

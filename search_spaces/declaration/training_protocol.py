@@ -61,6 +61,11 @@ class TrainingProtocol(FrozenConfig):
         int, Field(ge=0), IntDistribution(0, 3), OnlyIf("schedule", "cosine")
     ] = 1  # enough to settle Adam's moments; longer only pays in long runs
 
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    #   of the passes while training; weights, loss and evaluation are float32 whichever it is.
+    #   auto: bfloat16 where the device computes it itself, which costs no accuracy that we could
+    #   measure; the seed used float32
+
     # stopping; the best epoch's weights are the ones that are kept
     early_stopping_metric: Literal["val_rmse", "val_loss"] = "val_rmse"
     # seed: val_loss, which holds tuned terms; the reported metric is monitored instead

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from search_spaces.parallel_cnn import Config
 from trainables.decision_tree import NUM_ANSWERS
 from trainables.keras_layers import SameConv2d, batch_norm, initialise_as_keras
-from trainables.network import GalaxyNetwork, scaled
+from trainables.network import GalaxyNetwork, scaled, vote_fractions
 
 SOURCE = "student project, Parallel_CNN.ipynb (own design)"
 
@@ -43,7 +43,7 @@ class ParallelCNN(GalaxyNetwork):
         features = self.stages(features).flatten(1)  # [B, 576]
         for layer in self.dense:
             features = F.relu(layer(features))
-        return torch.sigmoid(self.output(self.dropout(features)))
+        return vote_fractions(self.output, self.dropout(features))
 
     def regularisation(self) -> Tensor:
         """kernel_l2 x sum of the squared kernels of the three dense layers, biases left out."""
@@ -64,7 +64,10 @@ def _path(kernel: int, first: int, last: int, dropout: float) -> nn.Sequential:
 
 def _stage(in_channels: int, out_channels: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(
-        SameConv2d(in_channels, out_channels, 3), nn.MaxPool2d(2), nn.Dropout(dropout)
+        SameConv2d(in_channels, out_channels, 3, rectified=False),
+        nn.MaxPool2d(2),
+        nn.ReLU(),  # commutes with the maximum, and a quarter of the values is left to it here
+        nn.Dropout(dropout),
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from search_spaces.vision_transformer import Config
 from trainables.decision_tree import NUM_ANSWERS
 from trainables.keras_layers import initialise_as_keras
-from trainables.network import IMAGE_SIDE, GalaxyNetwork, scaled
+from trainables.network import IMAGE_SIDE, GalaxyNetwork, scaled, vote_fractions
 
 SOURCE = "student project, VisionTransformer_B16.ipynb, after Dosovitskiy et al. 2021"
 _CHANNELS = 64
@@ -120,7 +120,7 @@ class VisionTransformer(GalaxyNetwork):
         features = self.norm(tokens[:, 0])
         for layer in self.dense:
             features = self.dropout(F.gelu(layer(features)))
-        return torch.sigmoid(self.output(features))
+        return vote_fractions(self.output, features)
 
 
 def build(config: Config) -> VisionTransformer:
