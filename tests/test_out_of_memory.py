@@ -27,13 +27,15 @@ from trainables.training import TrainingRun
 from trainables.trial import TrialTask, run_trial
 
 CPU = torch.device("cpu")
-SIMPLE: dict[str, Any] = {"architecture": "simple_cnn", "width": 0.1, "batch_size": 16}
+EXACT: dict[str, Any] = {"precision": "float32"}  # bfloat16 would hide what is compared here
+SIMPLE: dict[str, Any] = {"architecture": "simple_cnn", "width": 0.1, "batch_size": 16, **EXACT}
 PARALLEL: dict[str, Any] = {
     "architecture": "parallel_cnn",
     "width": 0.03,
     "batch_size": 64,
     "convolution_dropout": 0.0,
     "dense_dropout": 0.0,
+    **EXACT,
 }
 HEAD: dict[str, Any] = {
     "architecture": "timm:test_resnet",  # timm's own miniature for tests
@@ -42,6 +44,7 @@ HEAD: dict[str, Any] = {
     "head_width": 16,
     "head_dropout": 0.0,
     "batch_size": 16,
+    **EXACT,
 }
 STILL = {"rotation_degrees": 0, "shift_fraction": 0, "zoom_fraction": 0}
 Start = Callable[..., TrainingRun]
