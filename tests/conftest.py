@@ -1,12 +1,15 @@
 """What all tests share: a scrubbed environment, toy galaxies, the real ones where they are."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from galaxytune.study_folder import StudyFolder
+from galaxytune.study_plan import make_plan
 from trainables.galaxies.galaxy_file import Galaxies, open_galaxies, save_galaxies
 from trainables.simulation import simulate_galaxies
 
@@ -66,3 +69,33 @@ def toy_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def toys(toy_npz: Path) -> Galaxies:
     """The 200 simulated galaxies, mapped."""
     return open_galaxies(toy_npz)
+
+
+@pytest.fixture(scope="module")
+def small_ray() -> Iterator[None]:
+    """A local Ray with two CPUs."""
+    from galaxytune.search import ClusterAddress, ray_connection
+
+    with ray_connection(ClusterAddress(local_cpus=2)):
+        yield
+
+
+@pytest.fixture
+def begin_study(toy_npz: Path, tmp_path: Path) -> Callable[..., StudyFolder]:
+    """A function that makes a study of four-epoch trials, for trainables that only pretend."""
+    from galaxytune.search import new_study
+
+    def begin(*, storage: Path = tmp_path / "studies", **changes: Any) -> StudyFolder:
+        values: dict[str, Any] = {
+            "name": "s",
+            "architectures": ["simple_cnn"],
+            "data": str(toy_npz),
+            "trials": 4,
+            "epochs": 4,
+            "halving": False,
+            "wandb": "disabled",
+            "max_retries": 1,
+        }
+        return new_study(make_plan(values | changes), storage)
+
+    return begin

@@ -97,3 +97,16 @@ def finds_the_disk_full(parameters: dict[str, Any]) -> None:
 def takes_its_time(parameters: dict[str, Any]) -> None:
     """Every trial, half a second an epoch."""
     behave(parameters, seconds=0.5)
+
+
+def crosses_over(parameters: dict[str, Any]) -> None:
+    """Trials that do well early end badly, and the other way round."""
+    task = parameters["task"]
+    late = 0.01 * (int(task.trial_id) * 7 % 5)
+    for epoch in range(1, EPOCHS + 1):
+        time.sleep(0.02)
+        value = 0.4 - 0.05 * epoch - late if epoch < EPOCHS else 0.1 + late
+        numbers = dict.fromkeys(report_of(task.trial_id, epoch), value)
+        fixed = {"epoch": epoch, "seconds": 0.01, "learning_rate": 1e-3}
+        ends = {"finished": "all epochs trained"} if epoch == EPOCHS else {}
+        tune.report({**numbers, **fixed, **ends})

@@ -27,6 +27,7 @@ from galaxytune.study_plan import WandbMode
 _log = logging.getLogger(__name__)
 _SECONDS_TO_CLOSE = 60.0  # for what is still to be uploaded, then again for writing it offline
 _SECONDS_BETWEEN_LOOKS = 0.5
+_ATTEMPTS = 3  # processes in all; the first may fail because W&B is out of reach
 _LOG = "mirror.log"
 
 Message = dict[str, Any]
@@ -57,9 +58,7 @@ class WandbMirror:
         self.is_whole = False
         self._mode = ledger.plan.wandb
         self._queue: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._running: dict[
-            str, Message
-        ] = {}  # what opens the runs not ended
+        self._running: dict[str, Message] = {}  # what opens the runs not ended
         self._ended = set(ledger.records)
         self._told_all = False
         self._process = self._start()
@@ -107,15 +106,15 @@ class WandbMirror:
             )
 
     def _work(self) -> None:
-        """Pass messages on; when the process fails, begin again offline, once."""
-        while True:
+        """Pass messages on; when the process fails, begin again with another, offline."""
+        for attempts_left in reversed(range(_ATTEMPTS)):
             try:
                 self._pass_on()
                 self.is_whole = self._process.wait() == 0
             except OSError:
                 self.is_whole = False
             _end(self._process)
-            if self.is_whole or self._mode == "offline":
+            if self.is_whole or not attempts_left:
                 return
             _log.warning("W&B: %s; runs are written offline, `wandb sync` sends them", self._why())
             self._mode = "offline"
