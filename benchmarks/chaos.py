@@ -10,243 +10,140 @@ benchmarks/chaos_stock.py. The last lines say what was lost.
 """
 
 import argparse
-import json
-import os
 import random
-import signal
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import optuna
-import yaml
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-
+from benchmarks.driven_studies import (
+    COUNTED,
+    Tally,
+    descendants,
+    end_driver,
+    finish,
+    galaxytune,
+    inspect,
+    kill_all,
+    make_study,
+)
 from galaxytune.study_folder import StudyFolder
 
-ROOT = Path(__file__).resolve().parents[1]
-GALAXYTUNE = str(Path(sys.executable).with_name("galaxytune"))
-PLAN = {
-    "architectures": ["simple_cnn"],
-    "trials": 12,
-    "epochs": 9,
-    "grace_epochs": 3,
-    "max_retries": 50,
-    "wandb": "offline",
-    "set": {"width": 0.2, "batch_size": 16},
-}
-COUNTED = ("lost", "duplicated", "running in Optuna", "epochs missing or doubled in curves",
-           "runs or epochs missing or doubled in W&B", "not resumable")  # fmt: skip
+
+def wait_for_an_epoch(driver: subprocess.Popen, study: StudyFolder) -> None:
+    """Return when a driver has recorded a new epoch, or has ended, or after a minute."""
+
+    def size() -> int:
+        return sum(path.stat().st_size for path in study.curves.glob("*.jsonl"))
+
+    before, deadline = size(), time.monotonic() + 60
+    while size() == before and driver.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
-def environment() -> dict[str, str]:
-    """The environment without what Ray and W&B put into it."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "WANDB_"))}
+def kill_drivers(folder: Path, num_kills: int) -> list[dict[str, int]]:
+    """SIGKILL drivers at random moments, resume each study to its end, until so many are killed.
 
-
-def galaxytune(*arguments: object, cwd: Path) -> subprocess.Popen:
-    """Start the command line, its output beside the studies."""
-    log = (cwd / "chaos.log").open("ab")
-    command = [GALAXYTUNE, *map(str, arguments)]
-    return subprocess.Popen(command, cwd=cwd, env=environment(), stdout=log, stderr=log)
-
-
-def descendants(parent: int) -> Iterator[tuple[int, str]]:
-    """Processes below one, with their titles, by Linux's /proc."""
-    parents = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            parents[int(folder.name)] = (int(fields[1]), (folder / "cmdline").read_text())
-        except OSError:
-            continue  # it has just ended
-    for process, (above, title) in parents.items():
-        while above in parents and above != parent:
-            above = parents[above][0]
-        if above == parent:
-            yield process, title
-
-
-def kill_all(processes: list[int]) -> None:
-    """SIGKILL what is left of a killed driver's own Ray, as a machine's loss would."""
-    for process in processes:
-        try:
-            os.kill(process, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-
-
-def make_study(folder: Path, name: str, **changes: object) -> StudyFolder:
-    """A study that has not begun; its driver is stopped as soon as the folder is there."""
-    plan = folder / f"{name}.yaml"
-    plan.write_text(yaml.safe_dump({**PLAN, **changes, "name": name, "data": "g.npz"}))
-    driver = galaxytune("search", plan, "--local-cpus", 2, cwd=folder)
-    study = StudyFolder(folder / "studies" / name)
-    while not study.plan_file.exists():
-        if driver.poll() is not None:
-            raise RuntimeError(f"no study was made, see {folder / 'chaos.log'}")
-        time.sleep(0.2)
-    end_driver(driver)
-    return study
-
-
-def end_driver(driver: subprocess.Popen) -> None:
-    """SIGKILL a driver, then what it had started."""
-    below = [process for process, _ in descendants(driver.pid)]
-    driver.kill()
-    driver.wait()
-    time.sleep(random.choice((0.0, 0.5)))  # sometimes its workers outlive it a little
-    kill_all(below)
-
-
-class Tally:
-    """What was seen of finished trials while a study was being hurt."""
-
-    def __init__(self, study: StudyFolder) -> None:
-        """Nothing is seen yet."""
-        self.study = study
-        self.seen: dict[str, str] = {}
-        self.lost = 0
-
-    def look(self) -> None:
-        """Compare the records with those seen before: each must stand as it stood."""
-        path = self.study.records_file
-        lines = path.read_text().splitlines() if path.exists() else []
-        now = {}
-        for line in lines:
-            try:
-                now[json.loads(line)["id"]] = line
-            except json.JSONDecodeError:
-                continue  # the last line may be cut short; it was never a finished trial
-        self.lost += sum(now.get(trial) != line for trial, line in self.seen.items())
-        self.seen = now | self.seen
-
-
-def inspect(study: StudyFolder, tally: Tally, resumed: bool) -> dict[str, int]:
-    """Count everything that is wrong with a study after its last resume."""
-    from tests.wandb_file import read_run
-
-    tally.look()
-    records = study.records()
-    storage = JournalStorage(JournalFileBackend(str(study.journal_file)))
-    trials = optuna.load_study(study_name=study.name, storage=storage).trials
-    running = sum(t.state == optuna.trial.TrialState.RUNNING for t in trials)
-    curves = wandb = 0
-    for record in records:
-        epochs = [report["epoch"] for report in study.curve(record.id)]
-        curves += epochs != list(range(1, record.epochs + 1))
-        name = record.wandb_run_id
-        runs = list(study.path.glob(f"wandb/offline-run-*-{name}/run-{name}.wandb"))
-        logged = read_run(runs[0])["history"] if len(runs) == 1 else {}
-        plain = {s: {k: v for k, v in row.items() if k[0] != "_"} for s, row in logged.items()}
-        wandb += plain != {int(e["epoch"]): e for e in study.curve(record.id)}
-    return dict(zip(COUNTED, (
-        tally.lost + (study.plan.trials - len({r.id for r in records})),
-        len(records) - len({r.id for r in records}),
-        running, curves, wandb, int(not resumed),
-    )))  # fmt: skip
-
-
-def finish(study: StudyFolder, *arguments: object, seconds: float = 300) -> bool:
-    """Resume a study to its end; whether that ended well."""
-    driver = galaxytune("resume", study.name, *arguments, cwd=study.path.parents[1])
-    try:
-        return driver.wait(timeout=seconds) == 0
-    except subprocess.TimeoutExpired:
-        end_driver(driver)
-        return False
-
-
-def kill_drivers(folder: Path, num_kills: int, num_studies: int) -> list[dict[str, int]]:
-    """SIGKILL the drivers of several studies at random moments, resume each to its end."""
-    counts = []
-    for number in range(num_studies):
-        study = make_study(folder, f"driver-{number}", trials=24)
-        tally = Tally(study)
-        kills = num_kills // num_studies + (number < num_kills % num_studies)
-        for kill in range(1, kills):  # making the study was the first
+    One kill in four comes while a driver starts, three while its trials train and end. A driver
+    is no more killed once it has ended its study; then the next study begins.
+    """
+    counts: list[dict[str, int]] = []
+    killed = 0
+    while killed < num_kills:
+        study = make_study(folder, f"driver-{len(counts)}", trials=24)
+        tally, killed = Tally(study), killed + 1  # making the study was the first
+        while killed < num_kills:
             driver = galaxytune("resume", study.name, "--local-cpus", 2, cwd=folder)
-            time.sleep(random.uniform(2.0, 9.0))
-            ended = driver.poll() is not None
-            end_driver(driver)
-            tally.look()
-            print(f"{study.name}: kill {kill + 1} of {kills}, {len(tally.seen)} ended", flush=True)
-            if ended:
+            if random.random() < 0.75:
+                wait_for_an_epoch(driver, study)
+            time.sleep(random.uniform(0.0, 4.0))
+            if driver.poll() is not None:
                 break
+            end_driver(driver)
+            killed += 1
+            tally.look()
+            print(
+                f"{study.name}: kill {killed} of {num_kills}, {len(tally.seen)} ended", flush=True
+            )
         counts.append(inspect(study, tally, finish(study, "--local-cpus", 2)))
+        print(f"{study.name}: {counts[-1]}", flush=True)
     return counts
 
 
 def kill_workers(folder: Path, num_kills: int) -> list[dict[str, int]]:
-    """SIGKILL training processes one after the other while a study runs."""
-    study = make_study(folder, "worker", trials=30)
-    tally, killed = Tally(study), 0
-    driver = galaxytune("resume", study.name, "--local-cpus", 2, cwd=folder)
-    while driver.poll() is None and killed < num_kills:
-        time.sleep(random.uniform(0.5, 2.0))
-        trainers = [p for p, title in descendants(driver.pid) if title.startswith("ray::Impl")]
-        if trainers:
-            kill_all([random.choice(trainers)])
-            killed += 1
-            tally.look()
-    resumed = driver.wait(timeout=600) == 0
-    print(f"worker: {killed} killed, {sum(r.retries for r in study.records())} retries recorded")
-    return [inspect(study, tally, resumed)]
+    """SIGKILL training processes one after the other while studies run."""
+    counts: list[dict[str, int]] = []
+    killed = 0
+    while killed < num_kills:
+        study = make_study(folder, f"worker-{len(counts)}", trials=30)
+        tally = Tally(study)
+        driver = galaxytune("resume", study.name, "--local-cpus", 2, cwd=folder)
+        while driver.poll() is None and killed < num_kills:
+            time.sleep(random.uniform(0.5, 2.0))
+            trainers = [p for p, title in descendants(driver.pid) if title.startswith("ray::Impl")]
+            if trainers:
+                kill_all([random.choice(trainers)])
+                killed += 1
+                tally.look()
+        resumed = driver.wait(timeout=600) == 0
+        retries = sum(r.retries for r in study.records())
+        print(f"{study.name}: {killed} killed, {retries} retries recorded here", flush=True)
+        counts.append(inspect(study, tally, resumed))
+    return counts
 
 
 def kill_nodes(folder: Path, num_kills: int) -> list[dict[str, int]]:
-    """Kill the second node of a two-node cluster again and again while a study runs on both."""
+    """Kill the second node of a two-node cluster again and again while studies run on both."""
     from ray.cluster_utils import Cluster  # noqa: TID251
 
-    study = make_study(folder, "node", trials=30)
-    tally = Tally(study)
+    counts: list[dict[str, int]] = []
+    killed = 0
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     node = cluster.add_node(num_cpus=1)
-    driver = galaxytune("resume", study.name, "--address", cluster.address, cwd=folder)
-    killed = 0
-    while driver.poll() is None and killed < num_kills:
-        time.sleep(random.uniform(4.0, 8.0))
-        if driver.poll() is None:
-            cluster.remove_node(node, allow_graceful=False)
-            killed += 1
-            tally.look()
-            node = cluster.add_node(num_cpus=1)
-    try:
-        resumed = driver.wait(timeout=600) == 0
-    except subprocess.TimeoutExpired:
-        end_driver(driver)
-        resumed = False
+    while killed < num_kills:
+        study = make_study(folder, f"node-{len(counts)}", trials=30)
+        tally = Tally(study)
+        driver = galaxytune("resume", study.name, "--address", cluster.address, cwd=folder)
+        wait_for_an_epoch(driver, study)
+        while driver.poll() is None and killed < num_kills:
+            time.sleep(random.uniform(2.0, 8.0))
+            if driver.poll() is None:
+                cluster.remove_node(node, allow_graceful=False)
+                killed += 1
+                tally.look()
+                node = cluster.add_node(num_cpus=1)
+        try:
+            resumed = driver.wait(timeout=600) == 0
+        except subprocess.TimeoutExpired:
+            end_driver(driver)
+            resumed = False
+        retries = sum(r.retries for r in study.records())
+        print(f"{study.name}: {killed} killed, {retries} retries recorded here", flush=True)
+        counts.append(inspect(study, tally, resumed))
     cluster.shutdown()
-    print(f"node: {killed} killed, {sum(r.retries for r in study.records())} retries recorded")
-    return [inspect(study, tally, resumed)]
+    return counts
 
 
 def main() -> None:
     """Run all three, print the counts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--driver-kills", type=int, default=50)
-    parser.add_argument("--studies", type=int, default=5)
     parser.add_argument("--worker-kills", type=int, default=20)
     parser.add_argument("--node-kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="a few kills of each")
     arguments = parser.parse_args()
     if arguments.quick:
-        arguments.driver_kills, arguments.studies = 4, 1
+        arguments.driver_kills = 4
         arguments.worker_kills, arguments.node_kills = 3, 1
     random.seed(arguments.seed)
-    sys.path.insert(0, str(ROOT))
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         made = galaxytune("data", "simulate", "g.npz", "--num-galaxies", 300, cwd=folder)
         assert made.wait() == 0
         parts = {
-            "drivers": kill_drivers(folder, arguments.driver_kills, arguments.studies),
+            "drivers": kill_drivers(folder, arguments.driver_kills),
             "workers": kill_workers(folder, arguments.worker_kills),
             "nodes": kill_nodes(folder, arguments.node_kills) if arguments.node_kills else [],
         }

@@ -128,8 +128,7 @@ def main() -> None:
     if arguments.driver is not None:
         drive(arguments.driver)
         return
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    from chaos import end_driver, galaxytune
+    from benchmarks.driven_studies import end_driver, galaxytune
 
     random.seed(arguments.seed)
     with tempfile.TemporaryDirectory() as name:
