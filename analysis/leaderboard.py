@@ -31,15 +31,22 @@ def best_trial(records: Iterable[TrialRecord]) -> TrialRecord:
     return order[0]
 
 
+def both_objectives(record: TrialRecord) -> tuple[float, float] | None:
+    """Validation RMSE and tree residual of a complete trial; None of any other."""
+    if record.status != "complete" or record.val_rmse is None or record.tree_residual is None:
+        return None
+    return record.val_rmse, record.tree_residual
+
+
 def pareto_front(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     """Complete trials that no other beats in RMSE and tree residual both, lowest RMSE first."""
+    values = [(both, record.id, record) for record in records if (both := both_objectives(record))]
     front: list[TrialRecord] = []
     least = math.inf
-    complete = [r for r in records if r.status == "complete" and r.val_rmse is not None]
-    for record in sorted(complete, key=lambda r: (r.val_rmse, r.tree_residual, r.id)):
-        if record.tree_residual is not None and record.tree_residual < least:
+    for (_, residual), _, record in sorted(values, key=lambda value: value[:2]):
+        if residual < least:
             front.append(record)
-            least = record.tree_residual
+            least = residual
     return front
 
 

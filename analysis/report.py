@@ -7,6 +7,7 @@ from pathlib import Path
 from analysis.comparison_section import comparison_section
 from analysis.constraint_sections import coefficient_findings
 from analysis.leaderboard import best_trial, published_trial
+from analysis.pareto_section import pareto_section
 from analysis.report_page import Section, write_report_page
 from analysis.report_sections import (
     curves_section,
@@ -38,19 +39,19 @@ def write_report(
             on_section(section.title)
 
     add(leaderboard_section(results, folder))
-    compared = comparison_section(results)
     summary = outcome_sentences(results)
-    if compared is not None:
-        add(compared[0])
-        summary += compared[1]
+    for told in (pareto_section(results, folder), comparison_section(results)):
+        if told is not None:
+            add(told[0])
+            summary += told[1]
     findings = coefficient_findings(
         results.studies or {results.name: results.records}, results.curves, folder
     )
     summary += [sentence for finding in findings for sentence in finding.sentences]
     add(*(finding.section for finding in findings))
     add(*curves_section(results, folder))
-    told = {name for finding in findings for name in finding.trial_ids}
-    rest = [r for r in results.records if r.id not in told]  # the others are drawn already
+    drawn = {name for finding in findings for name in finding.trial_ids}
+    rest = [r for r in results.records if r.id not in drawn]  # the others are drawn already
     add(*hyperparameter_sections(replace(results, records=rest), folder))
     for part in (error_section, galaxies_section, explanation_section):
         add(*part(results, folder))

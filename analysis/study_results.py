@@ -46,7 +46,9 @@ class StudyResults:
     curves: reported epochs by trial id. best: by architecture, best first; empty while no trial
     is complete. num_votes [N]: volunteers of each test galaxy, None where unknown. studies: the
     records by study where there are several. only_grids: nothing was searched, so nothing was
-    gained by a search. notes: what the reader should know is missing.
+    gained by a search. two_objectives: whether a study has the tree residual as its second;
+    max_tree_residual: the limit of the studies, the strictest where they differ, None without
+    any. notes: what the reader should know is missing.
     """
 
     name: str
@@ -60,6 +62,8 @@ class StudyResults:
     facts: Mapping[str, str] = field(default_factory=dict)
     studies: Mapping[str, Sequence[TrialRecord]] = field(default_factory=dict)
     only_grids: bool = False
+    two_objectives: bool = False
+    max_tree_residual: float | None = None
     notes: Sequence[str] = ()
 
     @property

@@ -20,6 +20,7 @@ from analysis.figures.hyperparameter_effects import (
 )
 from analysis.figures.leaderboard import leaderboard_figure
 from analysis.figures.learning_curves import learning_curves_figure
+from analysis.figures.pareto import pareto_figure
 from analysis.figures.preprocessing import preprocessing_figure
 from analysis.figures.question_error import question_error_figure
 from analysis.figures.style import (
@@ -41,6 +42,14 @@ LONG_NAME = "timm:a_backbone_with_a_very_long_name_that_goes_on"
 MANY = [
     record.model_copy(update={"architecture": f"{LONG_NAME}_{i % 9}"})
     for i, record in enumerate(made_up_records(60))
+]
+WEIGHED = [
+    record.model_copy(
+        update={
+            "metrics": {"validation": {"rmse": 0.1 + i / 1000, "tree_residual": 0.05 - i / 500}}
+        }
+    )
+    for i, record in enumerate(RECORDS[:20])
 ]
 CURVES = {
     record.id: [
@@ -78,6 +87,9 @@ FIGURES: dict[str, Callable[[Galaxies], Figure | None]] = {
     "importance": lambda toys: importance_figure(RECORDS, "simple_cnn"),
     "slices": lambda toys: slices_figure(RECORDS, "simple_cnn"),
     "slices_of_two": lambda toys: slices_figure(RECORDS[:2], "simple_cnn"),
+    "pareto": lambda toys: pareto_figure(WEIGHED, max_tree_residual=0.03),
+    "pareto_of_many": lambda toys: pareto_figure(MANY, max_tree_residual=1.0),
+    "pareto_of_one": lambda toys: pareto_figure(RECORDS[:1]),
     "question_error": lambda toys: question_error_figure([held_out(toys)], toys.num_votes),
     "calibration": lambda toys: calibration_figure(held_out(toys)),
     "gallery": lambda toys: gallery_figure(held_out(toys)),

@@ -11,7 +11,9 @@ from optuna.trial import TrialState
 from analysis.leaderboard import best_trial, pareto_front, ranked
 from galaxytune.confirmation import Confirmed, best_configs, confirm_study, verdict
 from galaxytune.penalising_sampler import BLAMED, PenalisingSampler
+from galaxytune.report_command import report_studies
 from galaxytune.search import ClusterAddress, new_study, ray_connection, run_study
+from galaxytune.search_commands import leaderboard_of
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_plan import make_plan
 from tests.test_constraint_study import record
@@ -58,13 +60,38 @@ def test_what_breaks_the_limit_stands_behind_what_keeps_it() -> None:
     assert best_trial([broken, kept]).id == "00001"
 
 
-def test_two_objectives_are_told_and_resumed(toy_npz: Path, tmp_path: Path) -> None:
-    folder = trained(toy_npz, tmp_path, objective="rmse_and_residual")
-    assert_whole(folder)
-    for record_, trial in zip(sorted(folder.records(), key=lambda r: r.id), optuna_trials(folder)):
+@pytest.fixture(scope="module")
+def weighed(toy_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    """A study with two objectives."""
+    return trained(toy_npz, tmp_path_factory.mktemp("weighed"), objective="rmse_and_residual")
+
+
+def test_two_objectives_are_told_and_resumed(weighed: StudyFolder) -> None:
+    assert_whole(weighed)
+    by_id = sorted(weighed.records(), key=lambda r: r.id)
+    for record_, trial in zip(by_id, optuna_trials(weighed)):
         assert trial.values == [record_.val_rmse, record_.tree_residual]
-    run_study(folder)
-    assert len(folder.records()) == 4
+    run_study(weighed)
+    assert len(weighed.records()) == 4
+
+
+def test_the_report_of_two_objectives_shows_the_front(
+    weighed: StudyFolder, tmp_path: Path
+) -> None:
+    text = report_studies([weighed], tmp_path, images=None).read_text()
+    assert ">RMSE against tree residual</h2>" in text and "The Pareto front" in text
+    assert (tmp_path / "pareto.png").exists() and (tmp_path / "pareto.pdf").exists()
+
+
+def test_studies_together_have_one_front(tmp_path: Path) -> None:
+    for name, points in {"a": [(0.10, 0.5), (0.20, 0.4)], "b": [(0.10, 0.45)]}.items():
+        (tmp_path / name).mkdir()
+        trials = [with_residual(i, *point) for i, point in enumerate(points)]
+        lines = "".join(f"{trial.model_dump_json()}\n" for trial in trials)
+        (tmp_path / name / "trials.jsonl").write_text(lines)
+    board = leaderboard_of([StudyFolder(tmp_path / name) for name in "ab"])
+    front = {(row["study"], row["id"]) for row in board["trials"] if row["pareto"]}
+    assert front == {("a", "00001"), ("b", "00000")}
 
 
 def test_a_limit_is_told_as_an_optuna_constraint(toy_npz: Path, tmp_path: Path) -> None:

@@ -59,9 +59,16 @@ def report_studies(studies: Sequence[StudyFolder], out: Path, images: Path | Non
         facts=_facts(studies[0], galaxies),
         studies=by_study,
         only_grids=all(study.plan.grid for study in studies),
+        two_objectives=any(study.plan.has_two_objectives for study in studies),
+        max_tree_residual=_strictest_limit(studies),
         notes=notes,
     )
     return write_report(results, out, on_section=lambda title: say(f"report: {title}"))
+
+
+def _strictest_limit(studies: Sequence[StudyFolder]) -> float | None:
+    limits = (study.plan.max_tree_residual for study in studies)
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def write_findings(study: StudyFolder) -> list[str]:

@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from analysis.leaderboard import best_trial, leaderboard_rows, published_trial, ranked
+from analysis.leaderboard import (
+    best_trial,
+    leaderboard_rows,
+    pareto_front,
+    published_trial,
+    ranked,
+)
 from analysis.noise_floor import noise_floor
 from galaxytune.plan_checks import check_networks
 from galaxytune.search import (
@@ -179,10 +185,11 @@ def leaderboard_of(studies: Sequence[StudyFolder]) -> dict[str, Any]:
     for study in studies:
         for record in study.records():
             owner[id(record)] = (study.name, record)
+    front = {id(record) for record in pareto_front(r for _, r in owner.values())}
     rows = []
     for rank, record in enumerate(ranked(r for _, r in owner.values()), start=1):
         (row,) = leaderboard_rows(owner[id(record)][0], [record])
-        rows.append({**row, "rank": row["rank"] and rank})
+        rows.append({**row, "rank": row["rank"] and rank, "pareto": id(record) in front})
     return {"study": ", ".join(study.name for study in studies), "trials": rows}
 
 
