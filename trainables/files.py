@@ -28,13 +28,23 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         raise
 
 
-def append_line(path: Path, values: Mapping[str, Any]) -> None:
-    """Append one JSON line and wait until it is on disk; a half-written last line is ended."""
+def append_line(path: Path, values: Mapping[str, Any], *, wait: bool = True) -> None:
+    """Append one JSON line and wait until it is on disk; a half-written last line is ended.
+
+    Without the wait it outlives this process, but perhaps not a power cut.
+    """
     with path.open("a+b") as file:
         if file.seek(0, os.SEEK_END) and not _ends_line(file):
             file.write(b"\n") if _last_is_whole(path) else file.truncate(last_line_start(path))
         file.write(json.dumps(values).encode() + b"\n")
         file.flush()
+        if wait:
+            os.fsync(file.fileno())
+
+
+def wait_for_disk(path: Path) -> None:
+    """Return once all that was written to a file, by whomever, is on disk."""
+    with path.open("rb") as file:
         os.fsync(file.fileno())
 
 

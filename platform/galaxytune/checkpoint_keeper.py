@@ -16,28 +16,46 @@ def _size(folder: Path) -> int:
 
 
 class CheckpointKeeper:
-    """Cleans a study's checkpoints as trials end."""
+    """Cleans a study's checkpoints as trials end; it remembers only trials worth keeping."""
 
-    def __init__(self, folder: StudyFolder, plan: StudyPlan) -> None:
-        """The plan says how many to keep, and how much they may take."""
+    def __init__(
+        self, folder: StudyFolder, plan: StudyPlan, records: Iterable[TrialRecord]
+    ) -> None:
+        """The plan says how many to keep, and how much they may take.
+
+        Of the trials that have ended (`records`), those not worth keeping are dropped now: a
+        driver may have died before it came to that.
+        """
         self.folder, self.plan = folder, plan
+        ended = {record.id: record for record in records}
+        self._kept = self._worth_keeping(ended.values())
+        kept = {record.id for record in self._kept}
+        for path in folder.checkpoints.glob("*"):
+            if path.name in ended and path.name not in kept:
+                self._drop(path.name)
 
-    def clean(self, ended: TrialRecord, records: Iterable[TrialRecord]) -> None:
+    def clean(self, ended: TrialRecord) -> None:
         """Drop the ended trial's last state, and what is neither live nor among the best.
 
         Over the quota the worst of the kept go first; the best trial's weights always stay.
         """
         (self.folder.checkpoint_folder(ended.id) / LAST).unlink(missing_ok=True)
-        order = ranked(records)
-        first = {r.architecture: r.id for r in reversed(order)}
-        keep = [r.id for r in order[: self.plan.keep_checkpoints]]
-        keep += [i for i in first.values() if i not in keep]
-        for record in order:
+        before = [*self._kept, ended]
+        self._kept = self._worth_keeping(before)
+        keep = [record.id for record in self._kept]
+        for record in before:
             if record.id not in keep:
                 self._drop(record.id)
         quota = self.plan.checkpoint_quota_gb
         while quota is not None and len(keep) > 1 and self._taken() > quota * 1e9:
             self._drop(keep.pop())
+
+    def _worth_keeping(self, records: Iterable[TrialRecord]) -> list[TrialRecord]:
+        """The best few, then the best of each architecture that is not among them."""
+        order = ranked(records)
+        best, others = order[: self.plan.keep_checkpoints], order[self.plan.keep_checkpoints :]
+        first = {record.architecture: record for record in reversed(order)}
+        return best + [record for record in others if first[record.architecture] is record]
 
     def _taken(self) -> int:
         return _size(self.folder.checkpoints)

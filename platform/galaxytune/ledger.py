@@ -8,7 +8,7 @@ On resume whatever is behind is brought level with those two.
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from optuna.trial import Trial, TrialState
 
@@ -17,26 +17,11 @@ from galaxytune.budget import Budget
 from galaxytune.checkpoint_keeper import CheckpointKeeper
 from galaxytune.optuna_journal import OptunaJournal, trial_id_of
 from galaxytune.study_folder import StudyFolder
-from trainables.files import append_line
+from galaxytune.study_observer import StudyObserver
+from trainables.files import append_line, wait_for_disk
 from trainables.galaxies.damage import one_line
 
 _OTHER_COLUMNS = ("epoch", "seconds", "learning_rate", "micro_batch")
-
-
-class StudyObserver(Protocol):
-    """Someone who is told what happens: the progress display, the W&B mirror."""
-
-    def trial_started(self, trial_id: str, config: Mapping[str, Any], published: bool) -> None:
-        """A trial was handed out, for the first time or again after a resume."""
-
-    def epoch_reported(self, trial_id: str, report: Mapping[str, float]) -> None:
-        """A new epoch stands in the curve."""
-
-    def trial_finished(self, record: TrialRecord) -> None:
-        """A trial's record is written."""
-
-    def study_noted(self, sentence: str) -> None:
-        """Something about the study as a whole was seen or decided."""
 
 
 class Ledger:
@@ -56,11 +41,11 @@ class Ledger:
         self.ending: str | None = None
         self.is_final = False
         self.broken: str | None = None
-        self._budget = Budget(self.plan)
-        self._keeper = CheckpointKeeper(folder, self.plan)
+        self._keeper = CheckpointKeeper(folder, self.plan, self.records.values())
         self._configs: dict[str, tuple[dict[str, Any], bool]] = {}
         self.journal = OptunaJournal(folder.journal_file, self.plan)
         self.unfinished = self._reconcile()
+        self._budget = Budget(self.plan, self.records.values(), self.curves.values())
 
     def __getstate__(self) -> dict[str, Any]:
         """What Tune's snapshots hold of a ledger: its folder, from which a resume rebuilds it."""
@@ -99,8 +84,9 @@ class Ledger:
             for name, value in result.items()
             if name.startswith(("train_", "val_")) or name in _OTHER_COLUMNS
         }
-        append_line(self.folder.curve_file(trial_id), report)
+        append_line(self.folder.curve_file(trial_id), report, wait=False)
         curve.append(report)
+        self._budget.spend(report)
         self.journal.tell_epoch(trial_id, report)
         for observer in self.observers:
             observer.epoch_reported(trial_id, report)
@@ -118,10 +104,13 @@ class Ledger:
         if trial_id in self.records:
             return
         record = self._make_record(trial_id, status, reason, config_failed)
+        if record.epochs:  # until now a resumed trial would have reported them once more
+            wait_for_disk(self.folder.curve_file(trial_id))
         append_line(self.folder.records_file, record.model_dump(mode="json"))
         self.records[trial_id] = record
+        self._budget.enter(record)
         self.journal.tell(record)
-        self._keeper.clean(record, self.records.values())
+        self._keeper.clean(record)
         for observer in self.observers:
             observer.trial_finished(record)
         self.check_budget()
@@ -129,10 +118,9 @@ class Ledger:
     def check_budget(self) -> None:
         """End the study if a limit is reached."""
         if self.ending is None:
-            reached = self._budget.reached(self.records, self.curves)
+            reached = self._budget.reached()
             if reached is not None:
                 self.ending, self.is_final = reached, True
-
                 self.note(f"the study ends: {reached}")
 
     def note(self, sentence: str) -> None:

@@ -4,8 +4,6 @@ Only the driver writes the journal. It follows `trials.jsonl` and `curves/`, fro
 written anew: a journal that is damaged is put aside and rebuilt.
 """
 
-import json
-import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,14 +12,13 @@ from typing import Any
 import optuna
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from analysis.trial_record import TrialRecord
+from galaxytune.journal_file import JournalFile
 from galaxytune.penalising_sampler import BLAMED, PenalisingSampler
 from galaxytune.proposals import draw_config, enqueue_grid, enqueue_published, known_draw
 from galaxytune.study_plan import StudyPlan
-from trainables.files import last_line_start
 
 REASON = "reason"
 RESIDUAL = "tree_residual"
@@ -32,30 +29,26 @@ def trial_id_of(number: int) -> str:
     return f"{number:05d}"
 
 
-def _mend_tail(journal: Path) -> None:
-    """Undo what a driver killed in mid-write leaves; only the holder of the study calls this."""
-    Path(f"{journal}.lock").unlink(missing_ok=True)
-    if journal.exists() and not journal.read_bytes().endswith(b"\n"):
-        os.truncate(journal, last_line_start(journal))
-
-
-def _is_whole(journal: Path) -> bool:
-    """Whether every line of the journal is JSON."""
-    if not journal.exists():
-        return True
-    try:
-        for line in journal.read_bytes().splitlines():
-            json.loads(line)
-    except ValueError:
-        return False
-    return True
-
-
 def _put_aside(journal: Path) -> None:
     number = 1
     while (aside := journal.with_name(f"{journal.name}.damaged-{number}")).exists():
         number += 1
     journal.rename(aside)
+
+
+def study_sampler(plan: StudyPlan, num_drawn: int = 0) -> BaseSampler:
+    """What draws the configs of a study that has drawn `num_drawn` already."""
+    with warnings.catch_warnings():  # `group` is marked experimental since Optuna 2.8
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        tpe = TPESampler(
+            multivariate=True,
+            group=True,
+            # Optuna's own 10 would leave a short study nothing but random draws
+            n_startup_trials=max(4, min(10, plan.trials // 4)),
+            # a resumed sampler must not draw its first draws again
+            seed=plan.seed + 1_000_003 * num_drawn,
+        )
+    return PenalisingSampler(tpe)
 
 
 class OptunaJournal:
@@ -65,11 +58,13 @@ class OptunaJournal:
         """Open or create it; `was_damaged` says that it was put aside and begun anew."""
         self.plan = plan
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        _mend_tail(path)
-        self.was_damaged = not _is_whole(path)
-        if self.was_damaged:
+        self._file, self.was_damaged = JournalFile(path), False
+        try:
+            self.storage = JournalStorage(self._file)
+        except ValueError:
             _put_aside(path)
-        self.storage = JournalStorage(JournalFileBackend(str(path)))
+            self._file, self.was_damaged = JournalFile(path), True
+            self.storage = JournalStorage(self._file)
         num_objectives = 2 if plan.has_two_objectives else 1
         self.study = optuna.create_study(
             study_name=plan.name,
@@ -77,20 +72,8 @@ class OptunaJournal:
             directions=[optuna.study.StudyDirection.MINIMIZE] * num_objectives,
             load_if_exists=True,
         )
-        self.study.sampler = self._sampler()
-
-    def _sampler(self) -> BaseSampler:
-        with warnings.catch_warnings():  # `group` is marked experimental since Optuna 2.8
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            tpe = TPESampler(
-                multivariate=True,
-                group=True,
-                # Optuna's own 10 would leave a short study nothing but random draws
-                n_startup_trials=max(4, min(10, self.plan.trials // 4)),
-                # a resumed sampler must not draw its first draws again
-                seed=self.plan.seed + 1_000_003 * len(self.trials()),
-            )
-        return PenalisingSampler(tpe)
+        self.study.sampler = study_sampler(plan, len(self.trials()))
+        self._num_begun: int | None = None
 
     def trials(self) -> list[FrozenTrial]:
         """All trials, those queued and not yet begun included."""
@@ -98,36 +81,48 @@ class OptunaJournal:
 
     def num_begun(self) -> int:
         """How many trials have been handed out."""
-        return sum(t.state != TrialState.WAITING for t in self.trials())
+        if self._num_begun is None:
+            self._num_begun = sum(t.state != TrialState.WAITING for t in self.trials())
+        return self._num_begun
 
     def frozen(self, trial_id: str) -> FrozenTrial:
         """A trial as the storage has it."""
-        return self.trials()[int(trial_id)]
+        return self.storage.get_trial(self._optuna_id(trial_id))
+
+    def _optuna_id(self, trial_id: str) -> int:
+        """What the storage calls a trial; found without a look at the others."""
+        study = self.study._study_id
+        return self.storage.get_trial_id_from_study_id_trial_number(study, int(trial_id))
 
     def enqueue(self) -> None:
         """Queue what the plan begins with, unless it is queued already."""
         (enqueue_grid if self.plan.grid else enqueue_published)(self.study, self.plan)
 
     def ask(self) -> Trial:
-        """The next trial, its config drawn."""
-        return draw_config(self.study.ask(), self.plan)
+        """The next trial, its config drawn and on disk."""
+        num_begun, self._num_begun = self.num_begun(), None  # unknown if the disk refuses below
+        trial = draw_config(self.study.ask(), self.plan)
+        self._file.wait_for_disk()  # a trial that trains must not lose its config, nor its number
+        self._num_begun = num_begun + 1
+        return trial
 
     def reopened(self, frozen: FrozenTrial) -> Trial:
         """A trial that is still to end; drawn now if the driver died while it was."""
         trial = Trial(self.study, frozen._trial_id)
         if "config" not in trial.user_attrs:
             draw_config(trial, self.plan)
+            self._file.wait_for_disk()
         return trial
 
     def tell_epoch(self, trial_id: str, report: Mapping[str, Any]) -> None:
         """Store an epoch's RMSE as an intermediate value."""
         self.storage.set_trial_intermediate_value(
-            self.frozen(trial_id)._trial_id, int(report["epoch"]), report["val_rmse"]
+            self._optuna_id(trial_id), int(report["epoch"]), report["val_rmse"]
         )
 
     def tell(self, record: TrialRecord) -> None:
         """Store how a trial ended: complete, pruned, or failed with its reason."""
-        optuna_id = self.frozen(record.id)._trial_id
+        optuna_id = self._optuna_id(record.id)
         number = int(record.id)
         if record.status == "complete":
             limit = self.plan.max_tree_residual

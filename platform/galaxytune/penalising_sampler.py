@@ -13,16 +13,18 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from galaxytune.shown_trials import TrialHistory
+
 BLAMED = "config_failed"  # the user attribute of a trial that failed for its config's sake
 _LEAST_STEP = 0.01  # of an RMSE: more than seeds scatter
 _UNKNOWN = 1.0  # RMSE of fractions in 0..1 cannot be larger
 
 
-class _PenalisedStudy:
-    """A study in which blamed trials look complete; all else is passed on."""
+class _ShownStudy:
+    """A study as the sampler sees it: some of its trials; all else is passed on."""
 
-    def __init__(self, study: optuna.Study) -> None:
-        self._study = study
+    def __init__(self, study: optuna.Study, trials: Sequence[FrozenTrial]) -> None:
+        self._study, self._trials = study, trials
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._study, name)
@@ -33,25 +35,17 @@ class _PenalisedStudy:
         states: Container[TrialState] | None = None,
         use_cache: bool = False,
     ) -> list[FrozenTrial]:
-        trials = self._study._get_trials(deepcopy=False, states=None, use_cache=use_cache)
-        penalty = _penalty(trials, len(self._study.directions))
-        shown = [
-            _penalised(t, penalty) if BLAMED in t.user_attrs and t.state == TrialState.FAIL else t
-            for t in trials
-        ]
-        return [t for t in shown if states is None or t.state in states]
+        return [t for t in self._trials if states is None or t.state in states]
 
 
-def _penalty(trials: Sequence[FrozenTrial], num_objectives: int) -> list[float]:
+def _penalty(extremes: Sequence[tuple[float, float]], num_objectives: int) -> list[float]:
     """A value of each objective that is clearly worse than the worst so far; 1 at first.
 
     As far beyond it as the best is before it, so that it stays on the scale of the others.
     """
-    values = [t.values for t in trials if t.state == TrialState.COMPLETE and t.values]
-    if not values:
+    if not extremes:
         return [_UNKNOWN] * num_objectives
-    columns = list(zip(*values))[:num_objectives]
-    return [max(c) + max(max(c) - min(c), _LEAST_STEP) for c in columns]
+    return [high + max(high - low, _LEAST_STEP) for low, high in extremes[:num_objectives]]
 
 
 def _penalised(trial: FrozenTrial, values: Sequence[float]) -> FrozenTrial:
@@ -75,20 +69,27 @@ class PenalisingSampler(BaseSampler):
     """Another sampler, shown blamed trials as complete and worse than the worst."""
 
     def __init__(self, sampler: BaseSampler) -> None:
-        """`sampler` does the drawing."""
+        """`sampler` does the drawing, for one study."""
         self._sampler = sampler
+        self._history = TrialHistory(BLAMED)
+        self._shown: tuple[int, optuna.Study] | None = None  # to whom, and what
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """The sampler's own."""
-        return self._sampler.infer_relative_search_space(_shown(study), trial)
+        """The sampler's own; it asks only which parameters are drawn together."""
+        seen = self._seen(study, trial)
+        ended = seen._get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
+        one_of_each = {tuple(t.distributions): t for t in ended}
+        return self._sampler.infer_relative_search_space(
+            _as_study(study, [*one_of_each.values()]), trial
+        )
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """The sampler's own draw from the penalised history."""
-        return self._sampler.sample_relative(_shown(study), trial, search_space)
+        return self._sampler.sample_relative(self._seen(study, trial), trial, search_space)
 
     def sample_independent(
         self,
@@ -99,7 +100,7 @@ class PenalisingSampler(BaseSampler):
     ) -> Any:
         """The sampler's own draw from the penalised history."""
         return self._sampler.sample_independent(
-            _shown(study), trial, param_name, param_distribution
+            self._seen(study, trial), trial, param_name, param_distribution
         )
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
@@ -120,6 +121,15 @@ class PenalisingSampler(BaseSampler):
         """Passed on."""
         self._sampler.reseed_rng()
 
+    def _seen(self, study: optuna.Study, trial: FrozenTrial) -> optuna.Study:
+        """What the sampler sees while it draws one trial; nothing of it changes meanwhile."""
+        if self._shown is None or self._shown[0] != trial.number:
+            trials = self._history.shown(study._get_trials(deepcopy=False, states=None))
+            penalty = _penalty(self._history.extremes, len(study.directions))
+            seen = [_penalised(t, penalty) if t.state == TrialState.FAIL else t for t in trials]
+            self._shown = trial.number, _as_study(study, seen)
+        return self._shown[1]
 
-def _shown(study: optuna.Study) -> optuna.Study:
-    return _PenalisedStudy(study)  # type: ignore[return-value]
+
+def _as_study(study: optuna.Study, trials: Sequence[FrozenTrial]) -> optuna.Study:
+    return _ShownStudy(study, trials)  # type: ignore[return-value]

@@ -85,8 +85,9 @@ class StudyScheduler(FIFOScheduler):
             with self.ledger.writing():
                 self.ledger.check_budget()
             self._look_after(controller, now)
-        chosen: Trial | None = super().choose_trial_to_run(controller)
-        return chosen
+        # FIFOScheduler's own choice looks at every trial there has been, in each round
+        waiting = [t for t in controller.get_live_trials() if t.status == Trial.PENDING]
+        return min(waiting, key=lambda trial: trial.config["task"].trial_id, default=None)
 
     def debug_string(self) -> str:
         """How many trials stand on each rung."""
@@ -97,7 +98,7 @@ class StudyScheduler(FIFOScheduler):
     def _look_after(self, controller: Any, now: float) -> None:
         """Let no trial begin once the study ends; kill workers that have been silent too long."""
         longest = 60 * self.ledger.plan.max_silence_minutes
-        for trial in controller.get_trials():
+        for trial in list(controller.get_live_trials()):
             if trial.status == Trial.PENDING and self.ledger.ending is not None:
                 controller.stop_trial(trial)
             if trial.status != Trial.RUNNING:
@@ -151,8 +152,10 @@ class StudyScheduler(FIFOScheduler):
     def _measure_if_due(self) -> None:
         """Once enough trials were trained whole, choose the grace period for all others."""
         plan, ledger = self.ledger.plan, self.ledger
+        if not self._is_measuring:
+            return
         whole = [r.id for r in ledger.records.values() if r.status == "complete" and r.epochs > 1]
-        if not self._is_measuring or len(whole) < num_probes(plan.trials):
+        if len(whole) < num_probes(plan.trials):
             return
         self._is_measuring = False
         choice = choose_grace(

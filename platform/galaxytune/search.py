@@ -12,9 +12,10 @@ from typing import Any
 from filelock import Timeout
 
 from galaxytune.interruption import draining
-from galaxytune.ledger import Ledger, StudyObserver
+from galaxytune.ledger import Ledger
 from galaxytune.progress import SearchProgress
 from galaxytune.study_folder import StudyFolder, create_study
+from galaxytune.study_observer import StudyObserver
 from galaxytune.study_plan import StudyPlan, store_plan, with_absolute_files
 from trainables.galaxies.damage import one_line
 from trainables.galaxies.galaxy_file import fingerprint, open_galaxies

@@ -1,0 +1,108 @@
+"""Which trials a sampler is shown: all of them at first, the best and the latest later on.
+
+A draw from Optuna's TPE takes time in proportion to the trials it sees, four tenths of a second
+after five thousand. Of what it does with old and middling ones little is left by then: it calls
+the best 25 good however many there are, and gives the others less weight the older they are.
+"""
+
+import heapq
+from collections.abc import Iterable, Sequence
+
+from optuna.trial import FrozenTrial, TrialState
+
+NUM_BEST = 25  # as many as Optuna's TPE calls good, from 250 trials on
+MOST_SHOWN = 250  # of those that have ended; up to here nothing is left out
+Merit = tuple[float, ...]
+
+
+class TrialHistory:
+    """Ended trials in the order of their numbers, of which it remembers the best and the latest.
+
+    What is kept grows by what has ended since the last look, so that a look costs the same
+    whatever the number of trials, but for the passage through their list.
+    """
+
+    def __init__(self, blamed: str) -> None:
+        """Nothing has ended yet. Failed trials count if they have the user attribute `blamed`."""
+        self._blamed = blamed
+        self._known: set[int] = set()
+        self._best: list[FrozenTrial] = []
+        self._latest: list[FrozenTrial] = []
+        self.extremes: list[tuple[float, float]] = []  # lowest and highest value by objective
+
+    def shown(self, trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+        """Those of a study's trials that a sampler is to see, by their numbers.
+
+        All that run, the best NUM_BEST, and of the others the latest: MOST_SHOWN that have ended.
+        Lower values are better.
+        """
+        running, ended = [], []
+        for trial in trials:
+            if trial.number in self._known:
+                continue
+            if trial.state == TrialState.RUNNING:
+                running.append(trial)
+            elif trial.state.is_finished():
+                ended.append(trial)
+        self._enter(ended)
+        best = {trial.number for trial in self._best}
+        others = [trial for trial in self._latest if trial.number not in best]
+        latest = others[-(MOST_SHOWN - len(best)) :]
+        return sorted([*self._best, *latest, *running], key=_number)
+
+    def _enter(self, ended: Sequence[FrozenTrial]) -> None:
+        self._known.update(map(_number, ended))
+        for trial in ended:
+            if trial.state == TrialState.COMPLETE and trial.values:
+                self._stretch(trial.values)
+        blamed = [t for t in ended if t.state == TrialState.FAIL and self._blamed in t.user_attrs]
+        others = [t for t in ended if t.state != TrialState.FAIL]
+        self._best = _best([*self._best, *others], NUM_BEST)
+        self._latest = sorted([*self._latest, *others, *blamed], key=_number)[-MOST_SHOWN:]
+
+    def _stretch(self, values: Sequence[float]) -> None:
+        before = self.extremes or [(v, v) for v in values]
+        self.extremes = [(min(a, v), max(b, v)) for (a, b), v in zip(before, values)]
+
+
+def _number(trial: FrozenTrial) -> int:
+    return trial.number
+
+
+def _best(trials: Sequence[FrozenTrial], count: int) -> list[FrozenTrial]:
+    """The best of some trials, as TPE ranks them: complete, then pruned, then infeasible ones."""
+    if len(trials) <= count:
+        return list(trials)
+    fronts = _front_numbers(trials)
+    return heapq.nsmallest(count, trials, key=lambda trial: _merit(trial, fronts))
+
+
+def _merit(trial: FrozenTrial, fronts: dict[int, int]) -> Merit:
+    """Lower is better. Several objectives are ranked by their Pareto fronts, then by the first."""
+    excess = sum(value for value in trial.constraints.values() if value > 0)
+    if excess > 0:
+        return 2, excess
+    if trial.state == TrialState.COMPLETE and trial.values:
+        return 0, fronts.get(trial.number, 0), trial.values[0]
+    if not trial.intermediate_values:
+        return 1, 1.0, 0.0
+    last = max(trial.intermediate_values)
+    return 1, -last, trial.intermediate_values[last]
+
+
+def _front_numbers(trials: Sequence[FrozenTrial]) -> dict[int, int]:
+    """The Pareto front, 0 the outermost, of each trial with two values; both are minimised."""
+    left = [t for t in trials if t.values is not None and len(t.values) == 2]
+    left.sort(key=lambda trial: trial.values)
+    fronts: dict[int, int] = {}
+    front = 0
+    while left:
+        least, beaten = float("inf"), []
+        for trial in left:
+            if trial.values[1] < least:
+                least = trial.values[1]
+                fronts[trial.number] = front
+            else:
+                beaten.append(trial)
+        left, front = beaten, front + 1
+    return fronts

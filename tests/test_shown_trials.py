@@ -1,0 +1,105 @@
+"""What the sampler is shown: everything at first, later the best and the latest, never more."""
+
+import random
+import warnings
+
+import optuna
+import pytest
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from galaxytune.penalising_sampler import BLAMED, PenalisingSampler
+from galaxytune.shown_trials import MOST_SHOWN, NUM_BEST, TrialHistory
+
+X = {"x": optuna.distributions.FloatDistribution(0, 1)}
+
+
+def ended(value: float | None = None, **changes: object) -> FrozenTrial:
+    state = TrialState.PRUNED if value is None else TrialState.COMPLETE
+    return create_trial(
+        **{"state": state, "value": value, "params": {"x": 0.5}, "distributions": X, **changes}  # type: ignore[arg-type]
+    )
+
+
+def numbered(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    study = optuna.create_study()
+    study.add_trials(trials)
+    return study.get_trials(deepcopy=False)
+
+
+def tpe() -> BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return TPESampler(seed=0, multivariate=True, group=True)
+
+
+def draws(sampler: BaseSampler, num_objectives: int) -> list[dict[str, float]]:
+    """What five workers at once draw in 60 trials, most parameters being conditional."""
+    chance = random.Random(0)
+    study = optuna.create_study(sampler=sampler, directions=["minimize"] * num_objectives)
+    drawn, running = [], []
+    for _ in range(60):
+        trial = study.ask()
+        if trial.suggest_float("x", 0, 1) > 0.3:
+            trial.suggest_categorical("kind", ["a", "b"])
+        for name in "pqrs":
+            if chance.random() < 0.2:
+                trial.suggest_int(name, 1, 5)
+        drawn.append(trial.params)
+        running.append(trial)
+        if len(running) == 5:
+            value = chance.random()
+            told = running.pop(chance.randrange(5))
+            if num_objectives == 1 and value < 0.5:
+                told.report(value, 1)
+                study.tell(told, state=TrialState.PRUNED)
+            else:
+                study.tell(told, [value] * num_objectives)
+    return drawn
+
+
+@pytest.mark.parametrize("num_objectives", [1, 2])
+def test_a_short_study_draws_as_optuna_alone_does(num_objectives: int) -> None:
+    assert draws(PenalisingSampler(tpe()), num_objectives) == draws(tpe(), num_objectives)
+
+
+def test_the_best_are_shown_however_old_they_are() -> None:
+    trials = numbered([ended(0.1 if i < 30 else 0.2 + i / 1e6) for i in range(2000)])
+    shown = [t.number for t in TrialHistory(BLAMED).shown(trials)]
+    assert shown == [*range(NUM_BEST), *range(2000 - MOST_SHOWN + NUM_BEST, 2000)]
+
+
+def test_a_look_at_a_time_shows_what_one_look_does() -> None:
+    chance = random.Random(1)
+    values = [None if chance.random() < 0.7 else chance.random() for _ in range(900)]
+    trials = numbered([ended(value) for value in values])
+    history = TrialHistory(BLAMED)
+    for end in range(0, 900, 7):
+        history.shown(trials[:end])
+    assert history.shown(trials) == TrialHistory(BLAMED).shown(trials)
+
+
+def test_pruned_trials_stand_behind_complete_ones_the_longest_first() -> None:
+    short = ended(intermediate_values={1: 0.01})
+    long = ended(intermediate_values={1: 0.5, 3: 0.4})
+    rest = [ended(0.9) for _ in range(NUM_BEST - 1)]
+    late = [ended(intermediate_values={1: 0.6}) for _ in range(MOST_SHOWN)]
+    shown = TrialHistory(BLAMED).shown(numbered([short, long, *rest, *late]))
+    assert [t.number for t in shown[:2]] == [1, 2]
+
+
+def test_of_two_objectives_the_outer_fronts_are_the_best() -> None:
+    front = [ended(values=[i / 30, 1 - i / 30]) for i in range(NUM_BEST)]
+    beaten = [ended(values=[0.9, 2.0 + i]) for i in range(MOST_SHOWN)]
+    study = optuna.create_study(directions=["minimize"] * 2)
+    study.add_trials([*front, *beaten])
+    shown = TrialHistory(BLAMED).shown(study.get_trials())
+    assert [t.number for t in shown[:NUM_BEST]] == list(range(NUM_BEST))
+
+
+def test_running_trials_are_always_shown_and_unblamed_failures_never() -> None:
+    failed = ended(state=TrialState.FAIL)
+    blamed = ended(state=TrialState.FAIL, user_attrs={BLAMED: True})
+    running = ended(state=TrialState.RUNNING)
+    trials = numbered([running, failed, blamed, *(ended(0.5) for _ in range(50))])
+    assert [t.number for t in TrialHistory(BLAMED).shown(trials)][:3] == [0, 2, 3]
