@@ -15,6 +15,7 @@ class Config(TrainingProtocol):
     """Twelve pre-norm blocks over 64 patches, the class token read by a small head."""
 
     PUBLISHED: ClassVar[dict[str, Any]] = {**TrainingProtocol.PUBLISHED, "as_published": True}
+    STACKS: ClassVar[bool] = True
 
     architecture: Literal["vision_transformer"] = "vision_transformer"
     as_published: bool = True

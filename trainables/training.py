@@ -12,6 +12,7 @@ from search_spaces.declaration.training_protocol import TrainingProtocol
 from trainables.architectures import build_network
 from trainables.augmentation import Augmentation
 from trainables.decision_tree import NUM_ANSWERS
+from trainables.epoch_steps import EpochSteps, Report, driven
 from trainables.frozen_features import cached_features
 from trainables.galaxies.galaxy_file import Galaxies
 from trainables.galaxies.split import Split
@@ -86,7 +87,7 @@ class TrainingRun:
         self.steps_per_epoch = len(self._batches)
         side = self.network.image_side
         self._micro_batch = MicroBatch("training", config.batch_size, side, device)
-        self._step = TrainingStep(
+        self.step = TrainingStep(
             self.network,
             self.loss,
             self.optimiser,
@@ -134,15 +135,20 @@ class TrainingRun:
             return f"no better epoch in {patience}"
         return None
 
-    def run_epoch(self) -> dict[str, float]:
+    def run_epoch(self) -> Report:
         """Train one epoch and validate; returns the epoch's report, all finite floats.
 
         Raises Diverged as soon as the loss, or at the end a metric, is not finite, and
         OutOfMemory where memory does not hold even one galaxy at a time.
         """
+        return driven(self.epoch_in_steps(), self.step)
+
+    def epoch_in_steps(self) -> EpochSteps:
+        """`run_epoch`, each step being taken by whoever drives it (see trainables.epoch_steps)."""
         started = time.perf_counter()
         epoch = self.epoch + 1
-        report = {"epoch": epoch, **self._train(epoch), **self._validate()}
+        trained = yield from self._train(epoch)
+        report = {"epoch": epoch, **trained, **self._validate()}
         report["learning_rate"] = self.optimiser.param_groups[0]["lr"]
         report["seconds"] = time.perf_counter() - started
         for name, value in report.items():
@@ -200,14 +206,14 @@ class TrainingRun:
             parts["training"] = self.split.training
         return parts
 
-    def _train(self, epoch: int) -> dict[str, float]:
+    def _train(self, epoch: int) -> EpochSteps:
         generator = _seed_chance(self.config, epoch)
         self.network.train()
         loss_sum = torch.zeros((), device=self.device)
         squared_sum = torch.zeros((), device=self.device)
         for step, batch in enumerate(self._batches.drawn(generator)):
             self._set_learning_rate(self.epoch * self.steps_per_epoch + step)
-            for loss, squared in self._step(batch):
+            for loss, squared in (yield batch):
                 loss_sum += loss
                 squared_sum += squared
             if step % _STEPS_BETWEEN_CHECKS == 0 and not torch.isfinite(loss_sum):

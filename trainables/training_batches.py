@@ -44,15 +44,18 @@ class TrainingBatch:
         """The vote fractions [b, 37]."""
         return torch.from_numpy(self.galaxies.target[self.rows]).to(device)
 
+    def images(self, side: int, device: torch.device) -> Tensor:
+        """The galaxies as a network sees them, moved, [b, 3, side, side] in 0..1."""
+        images = to_images(self.galaxies.images[self.rows], device, side)
+        if self.movement is not None:
+            images = moved(images, self.movement)
+        return enlarged(images, side)
+
     def predicted(self, network: GalaxyNetwork, device: torch.device) -> Tensor:
         """What the network makes of the galaxies, [b, 37]."""
         if self.features is not None:
             return network.head(torch.from_numpy(self.features).to(device))
-        side = network.image_side
-        images = to_images(self.galaxies.images[self.rows], device, side)
-        if self.movement is not None:
-            images = moved(images, self.movement)
-        predicted: Tensor = network(enlarged(images, side))
+        predicted: Tensor = network(self.images(network.image_side, device))
         return predicted
 
 

@@ -1,7 +1,8 @@
 """Reading a config class as a search space, and sampling it define-by-run with Optuna.
 
 A field is searched if its annotation carries an Optuna distribution. `Each` repeats one for
-every entry of a tuple; `OnlyIf` says on which value of another field it depends.
+every entry of a tuple; `OnlyIf` says on which value of another field it depends; `STACKABLE`
+says that networks which differ in the field can be trained as one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,6 +36,14 @@ class OnlyIf:
 
 
 @dataclass(frozen=True)
+class Stackable:
+    """The field decides no tensor's shape or type: its value may differ within a pack."""
+
+
+STACKABLE = Stackable()
+
+
+@dataclass(frozen=True)
 class Hyperparameter:
     """A searched field: its name, its distribution, and when it is in use."""
 
@@ -63,6 +72,12 @@ def hyperparameters(config_class: type[FrozenConfig]) -> Iterator[Hyperparameter
                 yield Hyperparameter(name, mark, None, condition)
             elif isinstance(mark, Each):
                 yield Hyperparameter(name, mark.distribution, len(field.default), condition)
+
+
+def decide_shapes(config_class: type[FrozenConfig]) -> list[str]:
+    """Names of the fields in which configs must agree to be trained as one: all not STACKABLE."""
+    fields = config_class.model_fields
+    return [name for name, field in fields.items() if STACKABLE not in field.metadata]
 
 
 def _suggest_one(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:
