@@ -1,12 +1,13 @@
 """Kill drivers, workers and nodes of real studies at random moments, and count what is lost.
 
     python benchmarks/chaos.py [--driver-kills 50] [--worker-kills 20] [--node-kills 10]
+        [--stock-kills 10]
     python benchmarks/chaos.py --quick
 
 Only processes started here are killed, and only loopback is used. Galaxies are simulated, the
 networks small, all else is real: Ray, Optuna's journal, offline W&B runs. The stock stack
-(Ray's OptunaSearch on SQLite, ASHA, WandbLoggerCallback, Tuner.restore) is treated alike by
-benchmarks/chaos_stock.py. The last lines say what was lost.
+(Ray's OptunaSearch on SQLite, ASHA, WandbLoggerCallback, Tuner.restore) is treated alike after
+that, see benchmarks/chaos_stock.py. The last lines say what was lost.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.chaos_stock import hurt_stock
 from benchmarks.driven_studies import (
     COUNTED,
     Tally,
@@ -130,12 +132,13 @@ def main() -> None:
     parser.add_argument("--driver-kills", type=int, default=50)
     parser.add_argument("--worker-kills", type=int, default=20)
     parser.add_argument("--node-kills", type=int, default=10)
+    parser.add_argument("--stock-kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="a few kills of each")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.driver_kills = 4
-        arguments.worker_kills, arguments.node_kills = 3, 1
+        arguments.worker_kills, arguments.node_kills, arguments.stock_kills = 3, 1, 0
     random.seed(arguments.seed)
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
@@ -153,8 +156,9 @@ def main() -> None:
                 f"{part}, {len(counts)} studies: "
                 + ", ".join(f"{v} {k}" for k, v in total.items())
             )
-
-    print(f"{time.monotonic() - started:.0f} s")
+        print(f"{time.monotonic() - started:.0f} s", flush=True)
+        if arguments.stock_kills:
+            hurt_stock(folder, arguments.stock_kills)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from benchmarks.driven_studies import end_driver, galaxytune
+
 ROOT = Path(__file__).resolve().parents[1]
 TRIALS, EPOCHS = 24, 9
+_SECONDS_TO_END = 400
 
 
 def train(values: dict[str, Any]) -> None:
@@ -107,7 +110,7 @@ def inspect(folder: Path, ended_well: bool) -> dict[str, int]:
         t
         for t in trials
         if t.state.name == "COMPLETE" and max(t.intermediate_values or [0]) < EPOCHS - 1
-    ]  # noqa: E501
+    ]
     return {
         "experiments that cannot be resumed": int(not ended_well),
         "trials left running in Optuna": sum(t.state.name == "RUNNING" for t in trials),
@@ -118,40 +121,41 @@ def inspect(folder: Path, ended_well: bool) -> dict[str, int]:
     }
 
 
+def hurt_stock(folder: Path, num_kills: int) -> None:
+    """Kill and restore the stock stack's driver so often, let it end, print what is left."""
+    for kill in range(1, num_kills + 1):
+        driver = start(folder)
+        time.sleep(random.uniform(8.0, 25.0))
+        ended = driver.poll()
+        end_driver(driver)
+        print(f"stock: kill {kill} of {num_kills}, driver {ended or 'alive'}", flush=True)
+    driver = start(folder)
+    try:
+        ended_well = driver.wait(timeout=_SECONDS_TO_END) == 0
+    except subprocess.TimeoutExpired:
+        end_driver(driver)
+        ended_well = False
+    if not ended_well:
+        print("its last words:", (folder / "stock.log").read_text().splitlines()[-3:])
+    print("stock: " + ", ".join(f"{v} {k}" for k, v in inspect(folder, ended_well).items()))
+
+
 def main() -> None:
     """Kill, restore, count."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--driver", type=Path)
+    parser.add_argument("--driver", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.driver is not None:
         drive(arguments.driver)
         return
-    from benchmarks.driven_studies import end_driver, galaxytune
-
     random.seed(arguments.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        assert (
-            galaxytune("data", "simulate", "g.npz", "--num-galaxies", 300, cwd=folder).wait() == 0
-        )
-        ended_well, kills = False, 0
-        while kills < arguments.kills:
-            driver = start(folder)
-            time.sleep(random.uniform(8.0, 25.0))
-            failed = driver.poll()
-            end_driver(driver)
-            kills += 1
-            print(f"stock: kill {kills} of {arguments.kills}, driver {failed}", flush=True)
-        driver = start(folder)
-        try:
-            ended_well = driver.wait(timeout=400) == 0
-        except subprocess.TimeoutExpired:
-            end_driver(driver)
-        print("stock: " + ", ".join(f"{v} {k}" for k, v in inspect(folder, ended_well).items()))
-        if not ended_well:
-            print("its last words:", (folder / "stock.log").read_text().splitlines()[-3:])
+        made = galaxytune("data", "simulate", "g.npz", "--num-galaxies", 300, cwd=folder)
+        assert made.wait() == 0
+        hurt_stock(folder, arguments.kills)
 
 
 if __name__ == "__main__":
