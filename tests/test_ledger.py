@@ -6,12 +6,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import optuna
 import pytest
 from optuna.samplers import RandomSampler
 
 from galaxytune.budget import Budget
 from galaxytune.checkpoint_keeper import CheckpointKeeper
 from galaxytune.ledger import Ledger
+from galaxytune.optuna_journal import study_sampler
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_plan import make_plan
 from tests.misbehaving import report_of
@@ -82,6 +84,13 @@ def test_a_resumed_ledger_knows_how_many_trials_have_begun(begin_study: BeginStu
     resumed = Ledger(folder)
     assert resumed.journal.num_begun() == 3
     assert [(resumed.next_trial() or ("",))[0] for _ in range(3)] == ["00002", "00003", ""]
+
+
+def test_a_study_of_ten_thousand_trials_can_be_resumed(begin_study: BeginStudy) -> None:
+    plan = begin_study(trials=20_000).plan
+    drawn = [study_sampler(plan, num_drawn) for num_drawn in (0, 10_000)]
+    values = {optuna.create_study(sampler=s).ask().suggest_float("x", 0, 1) for s in drawn}
+    assert len(values) == 2
 
 
 @pytest.mark.parametrize(

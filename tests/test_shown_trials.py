@@ -9,6 +9,7 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from galaxytune.penalising_sampler import BLAMED, PenalisingSampler
+from galaxytune.quick_tpe import QuickTPESampler
 from galaxytune.shown_trials import MOST_SHOWN, NUM_BEST, TrialHistory
 
 X = {"x": optuna.distributions.FloatDistribution(0, 1)}
@@ -27,10 +28,10 @@ def numbered(trials: list[FrozenTrial]) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False)
 
 
-def tpe() -> BaseSampler:
+def tpe(kind: type[TPESampler] = TPESampler) -> TPESampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return TPESampler(seed=0, multivariate=True, group=True)
+        return kind(seed=0, multivariate=True, group=True)
 
 
 def draws(sampler: BaseSampler, num_objectives: int) -> list[dict[str, float]]:
@@ -60,7 +61,10 @@ def draws(sampler: BaseSampler, num_objectives: int) -> list[dict[str, float]]:
 
 @pytest.mark.parametrize("num_objectives", [1, 2])
 def test_a_short_study_draws_as_optuna_alone_does(num_objectives: int) -> None:
-    assert draws(PenalisingSampler(tpe()), num_objectives) == draws(tpe(), num_objectives)
+    optuna_alone = draws(tpe(), num_objectives)
+    assert draws(tpe(QuickTPESampler), num_objectives) == optuna_alone
+    assert draws(PenalisingSampler(tpe()), num_objectives) == optuna_alone
+    assert draws(PenalisingSampler(tpe(QuickTPESampler)), num_objectives) == optuna_alone
 
 
 def test_the_best_are_shown_however_old_they_are() -> None:
@@ -103,3 +107,15 @@ def test_running_trials_are_always_shown_and_unblamed_failures_never() -> None:
     running = ended(state=TrialState.RUNNING)
     trials = numbered([running, failed, blamed, *(ended(0.5) for _ in range(50))])
     assert [t.number for t in TrialHistory(BLAMED).shown(trials)][:3] == [0, 2, 3]
+
+
+def test_of_a_long_study_the_sampler_still_calls_the_best_25_good() -> None:
+    chance = random.Random(2)
+    values = [chance.random() for _ in range(400)]
+    sampler = tpe(QuickTPESampler)
+    study = optuna.create_study(sampler=PenalisingSampler(sampler))
+    study.add_trials([ended(value) for value in values])
+    study.ask().suggest_float("x", 0, 1)
+    assert isinstance(sampler, QuickTPESampler)
+    good = {trial.value for trial in sampler.good_trials}
+    assert good == set(sorted(values)[:NUM_BEST])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import BaseSampler
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -18,6 +18,7 @@ from analysis.trial_record import TrialRecord
 from galaxytune.journal_file import JournalFile
 from galaxytune.penalising_sampler import BLAMED, PenalisingSampler
 from galaxytune.proposals import draw_config, enqueue_grid, enqueue_published, known_draw
+from galaxytune.quick_tpe import QuickTPESampler
 from galaxytune.study_plan import StudyPlan
 
 REASON = "reason"
@@ -40,13 +41,13 @@ def study_sampler(plan: StudyPlan, num_drawn: int = 0) -> BaseSampler:
     """What draws the configs of a study that has drawn `num_drawn` already."""
     with warnings.catch_warnings():  # `group` is marked experimental since Optuna 2.8
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        tpe = TPESampler(
+        tpe = QuickTPESampler(
             multivariate=True,
             group=True,
             # Optuna's own 10 would leave a short study nothing but random draws
             n_startup_trials=max(4, min(10, plan.trials // 4)),
             # a resumed sampler must not draw its first draws again
-            seed=plan.seed + 1_000_003 * num_drawn,
+            seed=(plan.seed + 1_000_003 * num_drawn) % 2**32,
         )
     return PenalisingSampler(tpe)
 

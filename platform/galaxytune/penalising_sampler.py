@@ -5,7 +5,7 @@ leaves no trace and is drawn again and again. Here such trials stay FAIL in the 
 sampler alone is shown them as complete with a finite, bad value.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import optuna
@@ -13,29 +13,11 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from galaxytune.shown_trials import TrialHistory
+from galaxytune.shown_trials import ShownStudy, TrialHistory
 
 BLAMED = "config_failed"  # the user attribute of a trial that failed for its config's sake
 _LEAST_STEP = 0.01  # of an RMSE: more than seeds scatter
 _UNKNOWN = 1.0  # RMSE of fractions in 0..1 cannot be larger
-
-
-class _ShownStudy:
-    """A study as the sampler sees it: some of its trials; all else is passed on."""
-
-    def __init__(self, study: optuna.Study, trials: Sequence[FrozenTrial]) -> None:
-        self._study, self._trials = study, trials
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._study, name)
-
-    def _get_trials(
-        self,
-        deepcopy: bool = True,
-        states: Container[TrialState] | None = None,
-        use_cache: bool = False,
-    ) -> list[FrozenTrial]:
-        return [t for t in self._trials if states is None or t.state in states]
 
 
 def _penalty(extremes: Sequence[tuple[float, float]], num_objectives: int) -> list[float]:
@@ -82,7 +64,7 @@ class PenalisingSampler(BaseSampler):
         ended = seen._get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
         one_of_each = {tuple(t.distributions): t for t in ended}
         return self._sampler.infer_relative_search_space(
-            _as_study(study, [*one_of_each.values()]), trial
+            _as_study(study, [*one_of_each.values()], len(ended)), trial
         )
 
     def sample_relative(
@@ -127,9 +109,9 @@ class PenalisingSampler(BaseSampler):
             trials = self._history.shown(study._get_trials(deepcopy=False, states=None))
             penalty = _penalty(self._history.extremes, len(study.directions))
             seen = [_penalised(t, penalty) if t.state == TrialState.FAIL else t for t in trials]
-            self._shown = trial.number, _as_study(study, seen)
+            self._shown = trial.number, _as_study(study, seen, self._history.num_ended)
         return self._shown[1]
 
 
-def _as_study(study: optuna.Study, trials: Sequence[FrozenTrial]) -> optuna.Study:
-    return _ShownStudy(study, trials)  # type: ignore[return-value]
+def _as_study(study: optuna.Study, trials: list[FrozenTrial], num_ended: int) -> optuna.Study:
+    return ShownStudy(study, trials, num_ended)  # type: ignore[return-value]

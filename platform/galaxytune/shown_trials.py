@@ -1,18 +1,40 @@
 """Which trials a sampler is shown: all of them at first, the best and the latest later on.
 
-A draw from Optuna's TPE takes time in proportion to the trials it sees, four tenths of a second
-after five thousand. Of what it does with old and middling ones little is left by then: it calls
-the best 25 good however many there are, and gives the others less weight the older they are.
+A draw from Optuna's TPE takes time in proportion to the trials that it sees, and old, middling
+ones hardly count: it calls the best 25 good however many there are, and gives the others less
+weight the older they are.
 """
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
+from typing import Any
 
+import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 NUM_BEST = 25  # as many as Optuna's TPE calls good, from 250 trials on
-MOST_SHOWN = 250  # of those that have ended; up to here nothing is left out
+MOST_SHOWN = 150  # of those that have ended; up to here nothing is left out
 Merit = tuple[float, ...]
+
+
+class ShownStudy:
+    """A study as a sampler sees it: some of its trials; all else is passed on."""
+
+    def __init__(self, study: optuna.Study, trials: Sequence[FrozenTrial], num_ended: int) -> None:
+        """`num_ended` trials of the study count, these among them."""
+        self._study, self._trials, self.num_ended = study, trials, num_ended
+
+    def __getattr__(self, name: str) -> Any:
+        """What the study itself has."""
+        return getattr(self._study, name)
+
+    def _get_trials(
+        self,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+        use_cache: bool = False,
+    ) -> list[FrozenTrial]:
+        return [t for t in self._trials if states is None or t.state in states]
 
 
 class TrialHistory:
@@ -26,6 +48,7 @@ class TrialHistory:
         """Nothing has ended yet. Failed trials count if they have the user attribute `blamed`."""
         self._blamed = blamed
         self._known: set[int] = set()
+        self.num_ended = 0  # of which a sampler could learn
         self._best: list[FrozenTrial] = []
         self._latest: list[FrozenTrial] = []
         self.extremes: list[tuple[float, float]] = []  # lowest and highest value by objective
@@ -57,6 +80,7 @@ class TrialHistory:
                 self._stretch(trial.values)
         blamed = [t for t in ended if t.state == TrialState.FAIL and self._blamed in t.user_attrs]
         others = [t for t in ended if t.state != TrialState.FAIL]
+        self.num_ended += len(others) + len(blamed)
         self._best = _best([*self._best, *others], NUM_BEST)
         self._latest = sorted([*self._latest, *others, *blamed], key=_number)[-MOST_SHOWN:]
 
