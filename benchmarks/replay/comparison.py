@@ -1,0 +1,141 @@
+"""What simulated searches say: device time to the target, and how good the best is by when."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.replay.methods import RANDOM
+from benchmarks.replay.runs import Search
+from benchmarks.replay.simulation import Outcome
+
+_RESAMPLES = 4000
+_NUM_TIMES = 80
+_EARLIEST = 0.002  # of the budget
+
+
+@dataclass(frozen=True)
+class TimeToTarget:
+    """Of one method with so many workers, over its seeds.
+
+    Times are device time in whole trainings, the mean cost of a random config's. median and low
+    to high, its 95 % bootstrap interval, are infinite where too few seeds reached the target.
+    speed_up: random search's median over this one's, with its own interval.
+    """
+
+    method: str
+    num_workers: int
+    num_seeds: int
+    num_reached: int
+    median: float
+    low: float
+    high: float
+    speed_up: float
+    speed_up_low: float
+    speed_up_high: float
+    mean_trials: float
+
+
+def times_to_target(
+    outcomes: Mapping[Search, Outcome], target: float, seconds_per_training: float
+) -> list[TimeToTarget]:
+    """A row for each method and number of workers, random search the measure."""
+    groups = grouped(outcomes)
+    rows = []
+    for (method, num_workers), found in groups.items():
+        times = np.array([o.seconds_to(target) for o in found]) / seconds_per_training
+        random = np.array([o.seconds_to(target) for o in groups[RANDOM, num_workers]])
+        medians, randoms = _resampled(times), _resampled(random / seconds_per_training)
+        low, high = _interval(medians)
+        ratio_low, ratio_high = _interval(_ratio(randoms, medians))
+        median = _median(times)
+        speed_up = float(_ratio(_median(random / seconds_per_training), median))
+        rows.append(
+            TimeToTarget(
+                method=method,
+                num_workers=num_workers,
+                num_seeds=len(times),
+                num_reached=int(np.isfinite(times).sum()),
+                median=median,
+                low=low,
+                high=high,
+                speed_up=speed_up,
+                speed_up_low=ratio_low,
+                speed_up_high=ratio_high,
+                mean_trials=float(np.mean([o.num_trials for o in found])),
+            )
+        )
+    return sorted(rows, key=lambda row: (row.num_workers, row.median))
+
+
+def grouped(outcomes: Mapping[Search, Outcome]) -> dict[tuple[str, int], list[Outcome]]:
+    """Outcomes by method and number of workers."""
+    groups: dict[tuple[str, int], list[Outcome]] = {}
+    for search, outcome in outcomes.items():
+        groups.setdefault((search.method, search.num_workers), []).append(outcome)
+    return groups
+
+
+def _median(times: NDArray[np.float64]) -> float:
+    """The median, the upper of two in the middle: infinite times cannot be averaged."""
+    return float(np.sort(times)[len(times) // 2])
+
+
+def _resampled(times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Medians of resampled seeds."""
+    chosen = np.random.default_rng(0).integers(len(times), size=(_RESAMPLES, len(times)))
+    medians: NDArray[np.float64] = np.sort(times[chosen], axis=1)[:, len(times) // 2]
+    return medians
+
+
+def _ratio(random: NDArray[np.float64] | float, other: NDArray[np.float64] | float) -> NDArray:
+    """Random over other; 0 where the other never arrives, infinite where random alone does not."""
+    with np.errstate(invalid="ignore"):
+        found = np.asarray(random) / np.asarray(other)
+    return np.where(np.isinf(other), 0.0, found)
+
+
+def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    ordered = np.sort(values)
+    places = [round(share * (len(ordered) - 1)) for share in (0.025, 0.975)]
+    return float(ordered[places[0]]), float(ordered[places[1]])
+
+
+@dataclass(frozen=True)
+class RegretPoint:
+    """The lowest RMSE by a time, over seeds: median, and the middle half of them."""
+
+    method: str
+    num_workers: int
+    trainings: float
+    median: float
+    low: float
+    high: float
+
+
+def regrets(
+    outcomes: Mapping[Search, Outcome], budget: float, seconds_per_training: float
+) -> Iterator[RegretPoint]:
+    """For each method, the course of the best RMSE, from the first epochs to the budget's end."""
+    times = budget * np.geomspace(_EARLIEST, 1.0, _NUM_TIMES)
+    for (method, num_workers), found in grouped(outcomes).items():
+        best = np.array([outcome.best_at(times) for outcome in found])
+        for time, values in zip(times / seconds_per_training, best.T):
+            if np.isfinite(values).all():
+                low, median, high = np.quantile(values, (0.25, 0.5, 0.75))
+                yield RegretPoint(
+                    method, num_workers, float(time), float(median), float(low), float(high)
+                )
+
+
+def write_csv(path: Path, rows: Sequence[TimeToTarget] | Sequence[RegretPoint]) -> None:
+    """Write rows under their fields' names."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(asdict(rows[0])), lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            values = asdict(row).items()
+            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in values})

@@ -1,0 +1,131 @@
+"""Curves for configs that were not recorded: what trees learned from those that were.
+
+A forest maps a config's coordinates to the logarithm of its whole curve. What it misses of the
+recorded curves, each predicted by trees that had not seen it, is kept, and every new config is
+given one of these misses, whole, from a config whose curve is about as low. So a curve scatters
+about the forest's mean as the real ones do, from epoch to epoch and from config to config, and
+the best of many is as far from the rest as among the recorded.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+from sklearn.model_selection import KFold, cross_val_predict
+
+from benchmarks.replay.coordinates import Coordinates
+from benchmarks.replay.recorded_curves import RecordedCurves
+from benchmarks.replay.simulation import Curve
+
+_NUM_TREES = 100
+_NUM_ALIKE = 20  # configs about as good, of which one lends its miss
+_NUM_FOLDS = 10
+
+
+@dataclass(frozen=True)
+class ForestError:
+    """How well the forest predicts configs it has not seen, over all that did not diverge.
+
+    rank_correlation and rmse: of the lowest value of a curve; explained: share of the variance
+    of its logarithm.
+    """
+
+    rank_correlation: float
+    rmse: float
+    explained: float
+
+
+class CurveForest:
+    """A forest of recorded curves; `drawn(seed)` gives it one draw of misses."""
+
+    def __init__(self, recorded: RecordedCurves, seed: int = 0) -> None:
+        """Fit and cross-validate; a second's work."""
+        self._coordinates = Coordinates(recorded.architecture)
+        self.num_epochs = recorded.num_epochs
+        places = self._coordinates.matrix(recorded.configs)
+        whole = ~recorded.diverged
+        self._known = {
+            _key(config): (rmse, seconds)
+            for config, rmse, seconds in zip(recorded.configs, recorded.rmse, recorded.seconds)
+        }
+        logs = np.log(recorded.rmse[whole])
+        regressor = _regressor(seed)
+        folds = KFold(_NUM_FOLDS, shuffle=True, random_state=seed)
+        unseen = cross_val_predict(regressor, places[whole], logs, cv=folds)
+        self._misses, self._levels = logs - unseen, unseen.min(axis=1)
+        self.error = _error(logs.min(axis=1), unseen.min(axis=1))
+        seconds = np.log(np.where(np.isnan(recorded.seconds), 1.0, recorded.seconds))[whole]
+        targets = np.column_stack([logs, seconds])
+        self._trees = regressor.fit(places[whole], targets).estimators_
+        self._diverged = recorded.rmse[~whole]
+        self._classifier = None
+        if len(self._diverged):
+            classifier = ExtraTreesClassifier(_NUM_TREES, random_state=seed)
+            self._classifier = classifier.fit(places, ~whole)
+
+    def drawn(self, seed: int) -> "DrawnCurves":
+        """A source of curves; another seed gives configs other misses."""
+        return DrawnCurves(self, seed)
+
+    def recorded_curve(self, key: str) -> Curve | None:
+        """The curve of a recorded config, as it was."""
+        found = self._known.get(key)
+        return None if found is None else Curve(*found)
+
+    def curve(self, config: Mapping[str, Any], chance: np.random.Generator) -> Curve:
+        """A curve of a config that was not recorded."""
+        place = self._coordinates.vector(config)[None]
+        mean = self._mean(place)
+        logs, seconds = mean[:-1], float(np.exp(mean[-1]))
+        if self._classifier is not None:
+            if chance.random() < self._classifier.predict_proba(place)[0, 1]:
+                return Curve(self._diverged[chance.integers(len(self._diverged))], seconds)
+        alike = np.argsort(np.abs(self._levels - logs.min()))[:_NUM_ALIKE]
+        return Curve(np.exp(logs + self._misses[chance.choice(alike)]), seconds)
+
+    def _mean(self, place: NDArray[np.float64]) -> NDArray[np.float64]:
+        single = place.astype(np.float32)
+        votes = [tree.tree_.predict(single)[0, :, 0] for tree in self._trees]
+        mean: NDArray[np.float64] = np.mean(votes, axis=0)
+        return mean
+
+
+class DrawnCurves:
+    """A forest with its misses drawn: the same config has the same curve throughout."""
+
+    def __init__(self, forest: CurveForest, seed: int) -> None:
+        """Draw by `seed`."""
+        self._forest, self._seed = forest, seed
+        self.num_epochs = forest.num_epochs
+
+    def curve(self, config: Mapping[str, Any]) -> Curve:
+        """The recorded curve, where there is one; else the forest's."""
+        key = _key(config)
+        recorded = self._forest.recorded_curve(key)
+        if recorded is not None:
+            return recorded
+        digest = hashlib.blake2b(f"{self._seed} {key}".encode(), digest_size=8).digest()
+        return self._forest.curve(config, np.random.default_rng(int.from_bytes(digest, "big")))
+
+
+def _key(config: Mapping[str, Any]) -> str:
+    return json.dumps(dict(sorted(config.items())))
+
+
+def _regressor(seed: int) -> ExtraTreesRegressor:
+    return ExtraTreesRegressor(_NUM_TREES, min_samples_leaf=2, max_features=0.5, random_state=seed)
+
+
+def _error(real: NDArray[np.float64], predicted: NDArray[np.float64]) -> ForestError:
+    """Of logarithms of the lowest values."""
+    return ForestError(
+        rank_correlation=float(stats.spearmanr(real, predicted).statistic),
+        rmse=float(np.sqrt(np.mean((np.exp(real) - np.exp(predicted)) ** 2))),
+        explained=float(1 - np.var(real - predicted) / np.var(real)),
+    )

@@ -1,0 +1,138 @@
+"""Simulated searches, many at once, kept in a file so that a broken-off benchmark goes on."""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.replay.curve_forest import CurveForest
+from benchmarks.replay.methods import makers
+from benchmarks.replay.nearest_curves import NearestCurves
+from benchmarks.replay.recorded_curves import RecordedCurves, read_curves
+from benchmarks.replay.simulation import CurveSource, Outcome, simulate
+from trainables.files import append_line
+
+_FIRST_SEED = 1000  # the recording has drawn its configs with seed 0
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """What is searched: a recording, one of its columns, and what stands between its configs.
+
+    source: `forest` or `nearest`. half: None, or 0 or 1 for every other recorded config, the
+    published one always among them.
+    """
+
+    curves: Path
+    metric: str = "val_rmse"
+    source: str = "forest"
+    half: int | None = None
+
+    def read(self) -> RecordedCurves:
+        """The recorded curves; ValueError if there are none."""
+        recorded = read_curves(self.curves, self.metric)
+        if self.half is None:
+            return recorded
+        return recorded.part(np.array([0, *range(1 + self.half, len(recorded), 2)]))
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search to simulate; it also ends when it has reached `target`, if one is given."""
+
+    method: str
+    num_workers: int
+    seed: int
+    budget: float  # worker-seconds
+    target: float | None = None
+
+    @property
+    def key(self) -> tuple[str, int, int, float, float | None]:
+        """What tells it from others of the same landscape."""
+        return self.method, self.num_workers, self.seed, self.budget, self.target
+
+
+class Searcher:
+    """Simulates searches of one landscape, in one process."""
+
+    def __init__(self, landscape: Landscape, syne_tune: Path | None) -> None:
+        """Read and fit."""
+        recorded = landscape.read()
+        self._architecture = recorded.architecture
+        self._makers = makers(syne_tune)
+        self._forest = CurveForest(recorded) if landscape.source == "forest" else None
+        self._nearest = NearestCurves(recorded)
+
+    def outcome(self, search: Search) -> Outcome:
+        """Simulate one."""
+        curves = self._curves(search.seed)
+        seed = _FIRST_SEED + search.seed
+        method = self._makers[search.method](self._architecture, curves.num_epochs, seed)
+        try:
+            return simulate(
+                method,
+                curves,
+                num_workers=search.num_workers,
+                budget=search.budget,
+                target=search.target,
+            )
+        finally:
+            method.close()
+
+    def _curves(self, seed: int) -> CurveSource:
+        return self._nearest if self._forest is None else self._forest.drawn(seed)
+
+
+_searcher: Searcher | None = None  # of a worker process
+
+
+def _prepare(landscape: Landscape, syne_tune: Path | None) -> None:
+    global _searcher
+    _searcher = Searcher(landscape, syne_tune)
+
+
+def _run(search: Search) -> tuple[Search, Outcome]:
+    if _searcher is None:
+        raise RuntimeError("the process was not prepared")
+    return search, _searcher.outcome(search)
+
+
+class Runs:
+    """The outcomes of searches of one landscape, in a file of JSON lines."""
+
+    def __init__(self, file: Path, landscape: Landscape, syne_tune: Path | None = None) -> None:
+        """Read what the file holds of this landscape."""
+        self._file, self._landscape, self._syne_tune = file, landscape, syne_tune
+        self._mark = json.dumps({k: str(v) for k, v in asdict(landscape).items()})
+        self._known = dict(self._read()) if file.exists() else {}
+
+    def get(self, searches: Iterable[Search], processes: int) -> dict[Search, Outcome]:
+        """The outcomes; those that the file does not hold are simulated, and kept in it."""
+        wanted = list(searches)
+        missing = [search for search in wanted if search.key not in self._known]
+        for search, outcome in self._simulated(missing, processes):
+            self._known[search.key] = outcome
+            line = {"landscape": self._mark, "search": search.key, **asdict(outcome)}
+            append_line(self._file, line)
+        return {search: self._known[search.key] for search in wanted}
+
+    def _simulated(
+        self, searches: list[Search], processes: int
+    ) -> Iterator[tuple[Search, Outcome]]:
+        if not searches:
+            return
+        os.environ["OMP_NUM_THREADS"] = "1"  # of the processes, which share the cores
+        prepared = self._landscape, self._syne_tune
+        with multiprocessing.get_context("spawn").Pool(processes, _prepare, prepared) as pool:
+            yield from pool.imap_unordered(_run, searches)
+
+    def _read(self) -> Iterator[tuple[Any, Outcome]]:
+        for line in self._file.read_text().splitlines():
+            kept = json.loads(line)
+            if kept.pop("landscape") == self._mark:
+                yield tuple(kept.pop("search")), Outcome(**kept)

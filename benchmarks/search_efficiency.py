@@ -1,0 +1,161 @@
+"""How much training each way of searching needs, on real learning curves in simulated time.
+
+    python benchmarks/search_efficiency.py benchmarks/curves/simple_cnn.parquet [--out FOLDER]
+        [--seeds 30] [--workers 1 4 16] [--trials 100] [--syne-tune VENV/bin/python]
+        [--source forest|nearest] [--metric val_rmse]
+    python benchmarks/search_efficiency.py benchmarks/curves/simple_cnn.parquet --quick
+
+Every method searches until it has used the device time of `--trials` whole trainings of random
+configs. The target is the lowest RMSE that random search ends with, the median over its seeds;
+what counts is the device time until a method has seen a value as low. What stands between the
+recorded configs is said in benchmarks/replay/curve_forest.py. A search that was simulated is
+kept in FOLDER/runs.jsonl, so a call that was broken off goes on. The ratios come last.
+
+Syne Tune's ASHA, MOBSTER and HyperTune are asked where the python of another environment is
+given, made with `pip install "syne-tune[gpsearchers]==0.13.0"` for Python 3.11: 0.14 and later
+have neither MOBSTER nor HyperTune. These two take a second and more a proposal; they get
+`--slow-seeds` seeds, and end when they reach the target.
+"""
+
+import argparse
+import itertools
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from analysis.figures.style import save_figure
+from benchmarks.replay.comparison import TimeToTarget, regrets, times_to_target, write_csv
+from benchmarks.replay.curve_forest import CurveForest
+from benchmarks.replay.methods import OURS, RANDOM, SLOW, makers
+from benchmarks.replay.recorded_curves import RecordedCurves
+from benchmarks.replay.regret_figure import regret_figure
+from benchmarks.replay.runs import Landscape, Runs, Search
+
+
+def seconds_per_training(recorded: RecordedCurves) -> float:
+    """Device seconds of a whole training, the mean over recorded configs."""
+    return float(np.nanmean(recorded.seconds)) * recorded.num_epochs
+
+
+def searches(
+    methods: Iterable[str], workers: Iterable[int], seeds: int, budget: float
+) -> list[Search]:
+    """One search for each of them, to the budget's end."""
+    return [
+        Search(method, num_workers, seed, budget)
+        for method, num_workers, seed in itertools.product(methods, workers, range(seeds))
+    ]
+
+
+def describe(recorded: RecordedCurves, landscape: Landscape) -> None:
+    """Print what is searched, and how well what stands between the configs is known."""
+    print(
+        f"{len(recorded)} configs of {recorded.architecture} x {recorded.num_epochs} epochs, "
+        f"{int(recorded.diverged.sum())} diverged; {landscape.metric} from "
+        f"{np.nanmin(recorded.rmse):.4f}, published {np.nanmin(recorded.rmse[0]):.4f}; a whole "
+        f"training takes {seconds_per_training(recorded):.0f} s"
+    )
+    if landscape.source == "forest":
+        error = CurveForest(recorded).error
+        print(
+            f"forest, 10-fold: the lowest RMSE of a config missed by {error.rmse:.4f}, rank "
+            f"correlation {error.rank_correlation:.2f}, {error.explained:.0%} of variance"
+        )
+
+
+def line(row: TimeToTarget) -> str:
+    """A row of the printed table."""
+    return (
+        f"{row.num_workers:3d} {row.method:28s} {row.num_reached:2d}/{row.num_seeds:2d} "
+        f"{row.median:7.1f} [{row.low:.1f}, {row.high:.1f}]  "
+        f"{row.speed_up:.2f}x [{row.speed_up_low:.2f}, {row.speed_up_high:.2f}]"
+    )
+
+
+def print_ratios(rows: list[TimeToTarget]) -> None:
+    """galaxytune against random search and against the best of the others, by workers."""
+    for num_workers in sorted({row.num_workers for row in rows}):
+        here = {row.method: row for row in rows if row.num_workers == num_workers}
+        ours = here.pop(OURS, None)
+        if ours is None:
+            continue
+        peer = min(here.values(), key=lambda row: row.median)
+        print(
+            f"{num_workers} workers: galaxytune takes 1/{ours.speed_up:.1f} of random search's "
+            f"device time, 1/{peer.median / ours.median:.2f} of that of {peer.method}"
+        )
+
+
+def compare(arguments: argparse.Namespace, folder: Path) -> None:
+    """Simulate what is missing and report."""
+    landscape = Landscape(arguments.curves, arguments.metric, arguments.source)
+    recorded = landscape.read()
+    describe(recorded, landscape)
+    training = seconds_per_training(recorded)
+    budget = arguments.trials * training
+    runs = Runs(folder / "runs.jsonl", landscape, arguments.syne_tune)
+    methods = [m for m in makers(arguments.syne_tune) if m in (arguments.methods or [m])]
+    fast = [m for m in methods if m not in SLOW]
+    wanted = searches({*fast, RANDOM}, arguments.workers, arguments.seeds, budget)
+    outcomes = runs.get(wanted, arguments.processes)
+    target = float(np.median([o.best[-1] for s, o in outcomes.items() if s.method == RANDOM]))
+    slow = [m for m in methods if m in SLOW]
+    ending = [
+        Search(s.method, s.num_workers, s.seed, budget, target)
+        for s in searches(slow, arguments.workers, arguments.slow_seeds, budget)
+    ]
+    rows = times_to_target(outcomes | runs.get(ending, arguments.processes), target, training)
+    points = list(regrets(outcomes, budget, training))
+    lowest = min(outcome.best[-1] for outcome in outcomes.values())
+    write_csv(folder / "times.csv", rows)
+    write_csv(folder / "regret.csv", points)
+    save_figure(regret_figure(points, lowest, target), folder, "regret")
+    print(f"target {target:.4f}; device time in whole trainings, median [95 % interval]")
+    print("\n".join(line(row) for row in rows))
+    print_ratios(rows)
+
+
+def parsed() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("curves", type=Path)
+    parser.add_argument("--out", type=Path, help="default: a temporary folder")
+    parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--slow-seeds", type=int, default=10)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 4, 16])
+    parser.add_argument("--trials", type=int, default=100, help="of random search")
+    parser.add_argument("--methods", nargs="+", help="default: all")
+    parser.add_argument("--metric", default="val_rmse", help="a column of the recording")
+    parser.add_argument("--source", choices=("forest", "nearest"), default="forest")
+    parser.add_argument("--syne-tune", type=Path, help="the python that has Syne Tune 0.13")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="under a minute: few seeds")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.seeds, arguments.trials, arguments.workers = 5, 30, [1, 4]
+        arguments.syne_tune = None
+    return arguments
+
+
+def main() -> None:
+    """Exit code 2 with one line for what is wrong with the arguments."""
+    arguments = parsed()
+    try:
+        if arguments.out is not None:
+            arguments.out.mkdir(parents=True, exist_ok=True)
+            compare(arguments, arguments.out)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            compare(arguments, Path(folder))
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
