@@ -29,14 +29,15 @@ def cells_on_image(network: GalaxyNetwork, layer: nn.Module) -> Cells | None:
     """The cells of the layer's map [B, C, h, w], or None where to spread them evenly is right.
 
     Found without knowing the network: a column of the image is made NaN, and the cells that
-    turn NaN are those that look at it. Only networks of our own with unpadded convolutions are
-    asked, with square kernels; backbones pad. None too if all cells look at nearly all columns.
+    turn NaN are those that look at it. Only networks of our own with unpadded convolutions or
+    poolings are asked, with square kernels; backbones pad. None too if all cells look at nearly
+    all columns.
     """
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     if (
         isinstance(network, FineTunedNetwork)
         or any(convolution.padding == "same" for convolution in convolutions)
-        or not any(map(_is_unpadded, convolutions))
+        or not any(map(_is_unpadded, network.modules()))
     ):
         return None
     side = network.image_side
@@ -56,7 +57,12 @@ def cells_on_image(network: GalaxyNetwork, layer: nn.Module) -> Cells | None:
     return Cells((first_low + first_high) / 2, step)
 
 
-def _is_unpadded(layer: nn.Conv2d) -> bool:
+def _is_unpadded(layer: nn.Module) -> bool:
+    """Whether its windows overlap and stay within what it looks at; of poolings, those of 3."""
+    if isinstance(layer, nn.MaxPool2d):
+        return (layer.padding, layer.kernel_size, layer.stride) == (0, 3, 2)
+    if not isinstance(layer, nn.Conv2d):
+        return False
     return layer.padding in (0, (0, 0), "valid") and layer.kernel_size[0] > layer.stride[0]
 
 

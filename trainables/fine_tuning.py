@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from search_spaces.declaration.pretrained_backbone import PretrainedBackbone
 from trainables.decision_tree import NUM_ANSWERS
+from trainables.dropout import Dropout
 from trainables.keras_layers import initialise_as_keras
 from trainables.network import GalaxyNetwork, ParameterGroup, vote_fractions
 
@@ -53,7 +54,7 @@ class Head(nn.Module):
         """Initialised as Keras does."""
         super().__init__()
         self.hidden = nn.Linear(num_features, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output = nn.Linear(width, NUM_ANSWERS)
         initialise_as_keras(self)
 

@@ -20,18 +20,15 @@ class SameConv2d(nn.Module):
         """Kernel in pixels; `rectified` says whether a ReLU follows."""
         super().__init__()
         before = (kernel - 1) // 2
-        after = kernel - 1 - before
-        even = before == after  # then the convolution pads by itself, which copies nothing
-        self.padding = (0, 0, 0, 0) if even else (before, after, before, after)
-        self.convolution = nn.Conv2d(
-            in_channels, out_channels, kernel, padding=before if even else 0
-        )
+        self._extra = kernel - 1 - 2 * before  # behind, which the convolution cannot add by itself
+        self.convolution = nn.Conv2d(in_channels, out_channels, kernel, padding=before)
         self.rectified = rectified
 
     def forward(self, images: Tensor) -> Tensor:
         """Map [B, C, H, W] to [B, D, H, W]."""
-        padded = F.pad(images, self.padding) if any(self.padding) else images
-        mapped: Tensor = self.convolution(padded)
+        if self._extra:
+            images = F.pad(images, (0, self._extra, 0, self._extra))
+        mapped: Tensor = self.convolution(images)
         return F.relu(mapped) if self.rectified else mapped
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from search_spaces.parallel_cnn import Config
 from trainables.decision_tree import NUM_ANSWERS
+from trainables.dropout import Dropout
 from trainables.keras_layers import SameConv2d, batch_norm, initialise_as_keras
 from trainables.network import GalaxyNetwork, scaled, vote_fractions
 
@@ -17,6 +18,8 @@ SOURCE = "student project, Parallel_CNN.ipynb (own design)"
 
 class ParallelCNN(GalaxyNetwork):
     """Map images [B, 3, 64, 64] in 0..1 to vote fractions [B, 37]."""
+
+    kernel_l2: Tensor  # not a plain number, so that networks which differ in it can be stacked
 
     def __init__(self, config: Config) -> None:
         """Channels are the published ones times `config.width`."""
@@ -32,9 +35,9 @@ class ParallelCNN(GalaxyNetwork):
         self.dense = nn.ModuleList(
             [nn.Linear(9 * c64, c256), nn.Linear(c256, c128), nn.Linear(c128, c64)]
         )
-        self.dropout = nn.Dropout(config.dense_dropout)
+        self.dropout = Dropout(config.dense_dropout)
         self.output = nn.Linear(c64, NUM_ANSWERS)
-        self.kernel_l2 = config.kernel_l2
+        self.register_buffer("kernel_l2", torch.tensor(config.kernel_l2), persistent=False)
         initialise_as_keras(self)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -58,7 +61,7 @@ def _path(kernel: int, first: int, last: int, dropout: float) -> nn.Sequential:
         SameConv2d(first, last, kernel),
         batch_norm(last),  # after the ReLU, as the notebook has it
         nn.MaxPool2d(3, stride=2),  # 64 -> 31, no padding
-        nn.Dropout(dropout),
+        Dropout(dropout),
     )
 
 
@@ -67,7 +70,7 @@ def _stage(in_channels: int, out_channels: int, dropout: float) -> nn.Sequential
         SameConv2d(in_channels, out_channels, 3, rectified=False),
         nn.MaxPool2d(2),
         nn.ReLU(),  # commutes with the maximum, and a quarter of the values is left to it here
-        nn.Dropout(dropout),
+        Dropout(dropout),
     )
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from search_spaces.simple_cnn import Config
 from trainables.decision_tree import NUM_ANSWERS
+from trainables.dropout import Dropout
 from trainables.keras_layers import initialise_as_keras
 from trainables.network import GalaxyNetwork, scaled, vote_fractions
 
@@ -26,7 +27,7 @@ class SimpleCNN(GalaxyNetwork):
         )
         hidden = scaled(512, config.width)
         self.dense = nn.Linear(4 * channels[-1], hidden)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.output = nn.Linear(hidden, NUM_ANSWERS)
         initialise_as_keras(self)
 
