@@ -23,7 +23,8 @@ class TimeToTarget:
 
     Times are device time in whole trainings, the mean cost of a random config's. median and low
     to high, its 95 % bootstrap interval, are infinite where too few seeds reached the target.
-    speed_up: random search's median over this one's, with its own interval.
+    speed_up: random search's median over this one's, with its own interval; where random search
+    did not arrive its whole budget is taken, which is less than it would need.
     """
 
     method: str
@@ -44,15 +45,15 @@ def times_to_target(
 ) -> list[TimeToTarget]:
     """A row for each method and number of workers, random search the measure."""
     groups = grouped(outcomes)
+    budget = max(search.budget for search in outcomes) / seconds_per_training
     rows = []
     for (method, num_workers), found in groups.items():
         times = np.array([o.seconds_to(target) for o in found]) / seconds_per_training
         random = np.array([o.seconds_to(target) for o in groups[RANDOM, num_workers]])
-        medians, randoms = _resampled(times), _resampled(random / seconds_per_training)
+        random = np.minimum(random / seconds_per_training, budget)
+        medians, median = _resampled(times), _median(times)
         low, high = _interval(medians)
-        ratio_low, ratio_high = _interval(_ratio(randoms, medians))
-        median = _median(times)
-        speed_up = float(_ratio(_median(random / seconds_per_training), median))
+        ratio_low, ratio_high = _interval(_resampled(random) / medians)
         rows.append(
             TimeToTarget(
                 method=method,
@@ -62,7 +63,7 @@ def times_to_target(
                 median=median,
                 low=low,
                 high=high,
-                speed_up=speed_up,
+                speed_up=_median(random) / median,
                 speed_up_low=ratio_low,
                 speed_up_high=ratio_high,
                 mean_trials=float(np.mean([o.num_trials for o in found])),
@@ -89,13 +90,6 @@ def _resampled(times: NDArray[np.float64]) -> NDArray[np.float64]:
     chosen = np.random.default_rng(0).integers(len(times), size=(_RESAMPLES, len(times)))
     medians: NDArray[np.float64] = np.sort(times[chosen], axis=1)[:, len(times) // 2]
     return medians
-
-
-def _ratio(random: NDArray[np.float64] | float, other: NDArray[np.float64] | float) -> NDArray:
-    """Random over other; 0 where the other never arrives, infinite where random alone does not."""
-    with np.errstate(invalid="ignore"):
-        found = np.asarray(random) / np.asarray(other)
-    return np.where(np.isinf(other), 0.0, found)
 
 
 def _interval(values: NDArray[np.float64]) -> tuple[float, float]:

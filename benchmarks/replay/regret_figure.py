@@ -25,7 +25,7 @@ def regret_figure(points: Sequence[RegretPoint], lowest: float, target: float) -
     for panel, number in zip(panels, numbers):
         for place, method in enumerate(methods):
             here = [p for p in points if (p.method, p.num_workers) == (method, number)]
-            _draw(panel, here, lowest, place)
+            _draw(panel, here, lowest, place=place, is_named=panel is panels[0])
         panel.axhline(target - lowest, color="0.5", linewidth=0.6, linestyle=":")
         panel.set(xscale="log", yscale="log", xlabel="device time (whole trainings)")
         panel.set_title(f"{number} worker{'s' * (number > 1)}")
@@ -36,7 +36,9 @@ def regret_figure(points: Sequence[RegretPoint], lowest: float, target: float) -
     return figure
 
 
-def _draw(panel: Axes, points: Sequence[RegretPoint], lowest: float, place: int) -> None:
+def _draw(
+    panel: Axes, points: Sequence[RegretPoint], lowest: float, *, place: int, is_named: bool
+) -> None:
     if not points:
         return
     is_ours = points[0].method == OURS
@@ -54,5 +56,5 @@ def _draw(panel: Axes, points: Sequence[RegretPoint], lowest: float, place: int)
         color=colour,
         linestyle="-" if is_ours else LINES[place // len(colours)],
         linewidth=1.8 if is_ours else 1.0,
-        label=points[0].method,
+        label=points[0].method if is_named else None,
     )

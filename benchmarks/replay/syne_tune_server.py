@@ -16,6 +16,8 @@ from syne_tune.backend.trial_status import Trial  # noqa: E402
 from syne_tune.config_space import choice, loguniform, randint, uniform  # noqa: E402
 from syne_tune.optimizer.baselines import ASHA, MOBSTER, HyperTune  # noqa: E402
 
+# The models' own parameters are fitted anew at every fifth proposal only
+QUICKER = {"debug_log": False, "opt_skip_init_length": 20, "opt_skip_period": 5}
 METRIC, EPOCH, LONGEST = "val_rmse", "epoch", "epochs"
 
 
@@ -44,7 +46,7 @@ class Server:
             max_resource_attr=LONGEST,
             type="promotion",
             random_seed=seed,
-            search_options={"debug_log": False},
+            search_options=QUICKER,
             **own,
         )
         self.num_epochs = num_epochs
