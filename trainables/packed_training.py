@@ -107,8 +107,9 @@ class PackedTraining:
         members = [_Member(run) for run in self.runs]
         self._train(members)
         alive = [m.run for m in members if isinstance(m.outcome, dict)]
+        share = (time.perf_counter() - started) / max(1, len(alive))
         for run in alive:
-            run.history[-1]["seconds"] = (time.perf_counter() - started) / len(alive)
+            run.history[-1]["seconds"] = share
         for run in [m.run for m in members if m.run not in alive or m.run.finished is not None]:
             self.leave(run)
         return [(m.run, m.run.reports[-1] if m.run in alive else m.outcome) for m in members]

@@ -88,9 +88,9 @@ class StackedStep:
         """Give every run its tensors back as its own, so that the stack can be forgotten."""
         for network in self._networks:
             for parameter in network.parameters():
-                parameter.data, parameter.grad = parameter.data.clone(), None
+                parameter.data, parameter.grad = _apart(parameter.data), None
             for buffer in network.buffers():
-                buffer.data = buffer.data.clone()
+                buffer.data = _apart(buffer.data)
 
     def _hold_views(self, network: nn.Module, number: int) -> None:
         for name, parameter in network.named_parameters():
@@ -104,7 +104,7 @@ class StackedStep:
         """Run the first network once, dropping nothing, to see what it would drop."""
         calls = self._supply.begin_record()
         state = {
-            name: values[0].detach().clone()  # BatchNorm's statistics must not move by this
+            name: _apart(values[0].detach())  # BatchNorm's statistics must not move by this
             for name, values in {**self._parameters, **self._buffers}.items()
         }
         votes = images.new_zeros(len(images), NUM_ANSWERS)
@@ -137,3 +137,10 @@ class StackedStep:
             self._skeleton, (parameters, buffers), (images, votes)
         )
         return found
+
+
+def _apart(values: Tensor) -> Tensor:
+    """A copy that no stack holds, laid out as in a run alone: that decides dropout's draws."""
+    if values.dim() != 4:
+        return values.clone()
+    return torch.empty_like(values, memory_format=torch.channels_last).copy_(values)
