@@ -6,6 +6,7 @@ import torch
 
 from search_spaces.declaration.training_protocol import TrainingProtocol
 from trainables.network import GalaxyNetwork
+from trainables.uncompiled_optimisers import Adam, AdamW
 
 _ONE_PASS = {"fused": True}  # not the layer-by-layer arithmetic that is the default on a CPU
 
@@ -18,8 +19,8 @@ def build_optimiser(config: TrainingProtocol, network: GalaxyNetwork) -> torch.o
     ]
     chosen: dict[str, Any] = {"lr": config.learning_rate, "eps": config.adam_epsilon, **_ONE_PASS}
     if config.optimizer == "adamw":
-        return torch.optim.AdamW(groups, weight_decay=config.weight_decay, **chosen)
-    return torch.optim.Adam(groups, **chosen)
+        return AdamW(groups, weight_decay=config.weight_decay, **chosen)
+    return Adam(groups, **chosen)
 
 
 def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:

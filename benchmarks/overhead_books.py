@@ -1,0 +1,155 @@
+"""What a suggestion, a report and a record cost after so many trials, without Ray's processes.
+
+Part of benchmarks/overhead.py. Each side is driven as Tune's loop drives it: searcher, scheduler
+and ledger here, OptunaSearch and ASHA there.
+"""
+
+import contextlib
+import io
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+import optuna
+from optuna.samplers import RandomSampler
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from simulated_training import epoch_reports, make_study, space
+
+OPERATIONS = ("suggest", "report", "record")
+LONGEST = 9  # epochs of a trial
+
+
+class Books(Protocol):
+    """One side, which knows of some trials."""
+
+    def fill(self, num_trials: int) -> None:
+        """Let it know of so many trials in all, drawn at random."""
+
+    def one_trial(self) -> dict[str, float]:
+        """Run one more, whole; seconds of each of OPERATIONS."""
+
+
+class OwnBooks:
+    """galaxytune's searcher, scheduler and ledger on a study folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        """A new study in `folder`; the rung of epoch 1 stops two trials in three."""
+        from galaxytune.ledger import Ledger
+        from galaxytune.scheduler import StudyScheduler
+        from galaxytune.searcher import StudySearcher
+
+        study = make_study(folder, trials=1_000_000, epochs=LONGEST, grace_epochs=1)
+        self.ledger = Ledger(study)
+        self.searcher, self.scheduler = StudySearcher(self.ledger), StudyScheduler(self.ledger)
+
+    def fill(self, num_trials: int) -> None:
+        """Run trials, each drawn at random."""
+        study = self.ledger.journal.study
+        own, study.sampler = study.sampler, RandomSampler(seed=num_trials)
+        while len(self.ledger.records) < num_trials:
+            self.one_trial(level=random.random())
+        study.sampler = own
+
+    def one_trial(self, level: float = 0.0) -> dict[str, float]:
+        """Run one whose values approach `level`; at 0 nobody stops it."""
+        told = [time.perf_counter()]
+        config = self.searcher.suggest("")
+        told.append(time.perf_counter())
+        trial = SimpleNamespace(trial_id=config["task"].trial_id, config=config, status="RUNNING")
+        for report in epoch_reports(level, LONGEST):
+            decision = self.scheduler.on_trial_result(None, trial, report)
+            told.append(time.perf_counter())
+            if decision != "CONTINUE":
+                break
+        suggested, *reports, last = (after - before for before, after in zip(told, told[1:]))
+        report = median(reports or [last])
+        return dict(zip(OPERATIONS, (suggested, report, last - report)))
+
+
+class StockBooks:
+    """OptunaSearch and ASHA."""
+
+    def __init__(self, storage: BaseStorage | None = None) -> None:
+        """`storage` of the Optuna study; it is in memory by default."""
+        from ray.tune.schedulers import ASHAScheduler  # noqa: TID251
+        from ray.tune.search.optuna import OptunaSearch  # noqa: TID251
+
+        metric: dict[str, Any] = {"metric": "val_rmse", "mode": "min"}
+        self.search = OptunaSearch(space=space, storage=storage, seed=0, **metric)
+        self.asha = ASHAScheduler(max_t=LONGEST, grace_period=1, reduction_factor=3, **metric)
+        self.number = 0
+
+    def fill(self, num_trials: int) -> None:
+        """Add trials as ended, each drawn at random and stopped at its first epoch."""
+        drawn = optuna.create_study(sampler=RandomSampler(seed=num_trials))
+        while self.number < num_trials:
+            trial, value = drawn.ask(), random.random()
+            space(trial)
+            self.search._ot_study.add_trial(
+                optuna.create_trial(
+                    params=trial.params,
+                    distributions=trial.distributions,
+                    value=value,
+                    intermediate_values={1: value},
+                )
+            )
+            self._hear(self._begin(), value)
+
+    def one_trial(self) -> dict[str, float]:
+        """Run one: a report, then the end."""
+        told = [time.perf_counter()]
+        trial, value = self._begin(), random.random()
+        result = {"val_rmse": value, "training_iteration": 1}
+        self.search.suggest(trial.trial_id)
+        told.append(time.perf_counter())
+        self._hear(trial, value)
+        self.search.on_trial_result(trial.trial_id, result)
+        told.append(time.perf_counter())
+        self.asha.on_trial_complete(None, trial, result)
+        self.search.on_trial_complete(trial.trial_id, result)
+        told.append(time.perf_counter())
+        return dict(zip(OPERATIONS, (after - before for before, after in zip(told, told[1:]))))
+
+    def _begin(self) -> SimpleNamespace:
+        self.number += 1
+        trial = SimpleNamespace(trial_id=f"{self.number:05d}", status="RUNNING")
+        self.asha.on_trial_add(None, trial)
+        return trial
+
+    def _hear(self, trial: SimpleNamespace, value: float) -> None:
+        self.asha.on_trial_result(None, trial, {"val_rmse": value, "training_iteration": 1})
+
+
+def measure(books: Books, num_trials: int, name: str) -> float:
+    """Print the median milliseconds of each operation after `num_trials`; returns their sum."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        books.fill(num_trials)
+        times = [books.one_trial() for _ in range(20)]
+    milliseconds = {o: 1000 * median(t[o] for t in times) for o in OPERATIONS}
+    total = sum(milliseconds.values())
+    parts = ", ".join(f"{operation} {value:.1f}" for operation, value in milliseconds.items())
+    print(f"after {num_trials} trials, {name}: {parts}; together {total:.1f} ms", flush=True)
+    return total
+
+
+def compare_books(folder: Path, numbers: list[int]) -> Iterator[str]:
+    """Measure both sides after each of these numbers of trials; yields the ratios."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    journal = JournalStorage(JournalFileBackend(str(folder / "stock.journal")))
+    sides: dict[str, Books] = {
+        "galaxytune": OwnBooks(folder),
+        "OptunaSearch + ASHA in memory": StockBooks(),
+        "OptunaSearch + ASHA on Optuna's journal": StockBooks(journal),
+    }
+    for number in numbers:
+        ours, *theirs = (measure(books, number, name) for name, books in sides.items())
+        for name, value in zip(list(sides)[1:], theirs):
+            yield (
+                f"suggest + report + record after {number} trials: {name} takes "
+                f"{value / ours:.2f} times as long"
+            )

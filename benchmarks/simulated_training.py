@@ -1,0 +1,95 @@
+"""What the overhead benchmarks train: everything up to the first step is real, the epochs are not.
+
+Ray's workers import it from here. A trial marks when its first step could begin (torch loaded,
+data open, network built) and when it hands over its last report.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+MARKS = "marks.jsonl"
+EPOCHS = 3
+SECONDS_AN_EPOCH = 0.05
+NETWORK = {"architecture": "simple_cnn", "width": 0.1, "batch_size": 32}
+_VALUES = ("val_rmse", "val_loss", "val_tree_residual", "train_rmse", "train_loss")
+
+
+def make_galaxies(folder: Path, num_galaxies: int) -> None:
+    """Write simulated galaxies as g.npz, and their split as split.npz."""
+    from trainables.galaxies.galaxy_file import open_galaxies, save_galaxies
+    from trainables.galaxies.split import save_split, split_galaxies
+    from trainables.simulation import simulate_galaxies
+
+    made = simulate_galaxies(num_galaxies, seed=1)
+    names = ("images", "target", "ids", "num_votes")
+    save_galaxies(folder / "g.npz", {n: getattr(made, n) for n in names})
+    galaxies = open_galaxies(folder / "g.npz")
+    save_split(folder / "split.npz", split_galaxies(galaxies, "hash"), galaxies.ids)
+
+
+def make_study(folder: Path, **changes: Any) -> Any:
+    """A study of simple CNNs that has not begun."""
+    from galaxytune.search import new_study
+    from galaxytune.study_plan import make_plan
+
+    fixed = {name: value for name, value in NETWORK.items() if name != "architecture"}
+    values = {"name": "s", "architectures": ["simple_cnn"], "data": str(folder / "g.npz"),
+              "wandb": "disabled", "set": fixed}  # fmt: skip
+    return new_study(make_plan(values | changes), folder)
+
+
+def space(trial: Any, **constants: Any) -> dict[str, Any]:
+    """Draw from the search space that galaxytune has for these networks; returns the constants."""
+    from search_spaces import config_class
+    from search_spaces.declaration.hyperparameters import suggest
+
+    suggest(trial, config_class("simple_cnn"), NETWORK, prefix="")
+    return constants
+
+
+def epoch_reports(level: float, epochs: int) -> Iterator[dict[str, Any]]:
+    """Plausible epochs: each a little better than the last, `level` the value they approach."""
+    for epoch in range(1, epochs + 1):
+        values = dict.fromkeys(_VALUES, level + 0.1 / epoch)
+        last = {"finished": "all epochs trained"} if epoch == epochs else {}
+        yield {"epoch": epoch, "seconds": 0.01, "learning_rate": 1e-3, **values, **last}
+
+
+def mark(marks: Path, what: str) -> None:
+    """Append one moment; a line is written at once, so that processes do not mix theirs."""
+    line = json.dumps({"what": what, "time": time.time(), "process": os.getpid()}) + "\n"
+    with marks.open("ab", buffering=0) as file:
+        file.write(line.encode())
+
+
+def pretend(
+    marks: Path, reports: Iterator[dict[str, Any]], tell: Callable[[dict[str, Any]], object]
+) -> None:
+    """Mark the first step, then tell of epochs that take a moment each."""
+    mark(marks, "ready")
+    for report in reports:
+        time.sleep(SECONDS_AN_EPOCH)
+        if "finished" in report:
+            mark(marks, "end")
+        tell(report)
+
+
+def moments(marks: Path, what: str) -> list[float]:
+    """All marked moments of a kind, in seconds since 1970, sorted."""
+    lines = [json.loads(line) for line in marks.read_text().splitlines()]
+    return sorted(line["time"] for line in lines if line["what"] == what)
+
+
+def gaps(marks: Path) -> list[float]:
+    """Seconds from each trial's end to the next one's first step, trials run one at a time."""
+    return [ready - end for end, ready in zip(moments(marks, "end"), moments(marks, "ready")[1:])]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The environment without what Ray and W&B put into it, the cache in a folder that goes."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "WANDB_"))}
+    return kept | {"WANDB_MODE": "offline", "GALAXYTUNE_CACHE": str(folder / "cache")}
