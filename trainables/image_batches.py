@@ -4,6 +4,8 @@ Larger pixels are reduced before augmentation, smaller ones enlarged after it, s
 between is done on the smaller image.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -11,12 +13,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
+def sent(array: NDArray[Any], device: torch.device) -> Tensor:
+    """An array as a tensor on `device`; on its way to a GPU the host does not wait for it."""
+    tensor = torch.from_numpy(array)
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 def to_images(pixels: NDArray[np.uint8], device: torch.device, side: int) -> Tensor:
-    """Map pixels [B, S, S, 3] uint8 to images [B, 3, s, s] in 0..1 with s = min(S, side).
+    """Map pixels [B, S, S, 3] uint8 to images [B, 3, s, s] in 0..1 with s = min(S, side)."""
+    return as_images(sent(pixels, device), side)
+
+
+def as_images(pixels: Tensor, side: int) -> Tensor:
+    """`to_images` of pixels that are on their device already.
 
     The channels stay last in memory, as convolutions on CPUs and new GPUs want them.
     """
-    images = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float().div_(255)
+    images = pixels.permute(0, 3, 1, 2).float().div_(255)
     if images.shape[-1] > side:
         images = F.interpolate(images, size=(side, side), mode="bilinear", antialias=True)
     return images

@@ -15,3 +15,8 @@ def learning_rate_factor(config: TrainingProtocol, step: int, steps_per_epoch: i
     total = config.epochs * steps_per_epoch
     progress = (step - warmup) / max(1, total - warmup)
     return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def learning_rate(config: TrainingProtocol, step: int, steps_per_epoch: int) -> float:
+    """The learning rate at optimiser step `step` (from 0), before any group's own factor."""
+    return config.learning_rate * learning_rate_factor(config, step, steps_per_epoch)

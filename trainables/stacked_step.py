@@ -68,8 +68,8 @@ class StackedStep:
         """
         first, size = self.runs[0], len(batches[0])
         side, device = first.network.image_side, first.device
-        images = torch.stack([batch.images(side, device) for batch in batches])
-        votes = torch.stack([batch.votes(device) for batch in batches])
+        images = torch.stack([batch.images(side) for batch in batches])
+        votes = torch.stack([batch.votes() for batch in batches])
         if size not in calls_by_size:
             calls_by_size[size] = self._dropout_calls(images[0])
         networks = [run.network for run in self.runs]

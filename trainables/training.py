@@ -12,27 +12,23 @@ from search_spaces.declaration.training_protocol import TrainingProtocol
 from trainables.architectures import build_network
 from trainables.augmentation import Augmentation
 from trainables.decision_tree import NUM_ANSWERS
+from trainables.divergence import Diverged, DivergenceWatch
 from trainables.epoch_steps import EpochSteps, Report, driven
 from trainables.frozen_features import cached_features
 from trainables.galaxies.galaxy_file import Galaxies
 from trainables.galaxies.split import Split
+from trainables.galaxy_source import galaxy_source
 from trainables.host_memory import keep_freed_memory
-from trainables.learning_rate_schedule import learning_rate_factor
+from trainables.learning_rate_schedule import learning_rate
 from trainables.loss import ConstrainedLoss
 from trainables.metrics import evaluate
 from trainables.micro_batch import MicroBatch
 from trainables.network import GalaxyNetwork
-from trainables.optimiser import build_optimiser, load_optimiser
+from trainables.optimiser import build_optimiser, load_optimiser, set_learning_rate
 from trainables.precision import training_precision
 from trainables.prediction import predict, predict_from_features, prediction_batch
 from trainables.training_batches import TrainingBatches
 from trainables.training_step import TrainingStep
-
-_STEPS_BETWEEN_CHECKS = 25  # a diverged loss is seen within so many steps
-
-
-class Diverged(RuntimeError):
-    """A loss or metric was not finite; the message says which and when."""
 
 
 def training_device(wants_gpu: bool = True) -> torch.device:
@@ -82,7 +78,11 @@ class TrainingRun:
         self._validation_features = features.get("validation")
         chosen, fixed = split.training, features.get("training")
         self._batches = TrainingBatches(
-            galaxies, chosen, config.batch_size, augmentation=self.augmentation, features=fixed
+            galaxy_source(galaxies, device),
+            chosen,
+            config.batch_size,
+            augmentation=self.augmentation,
+            features=fixed,
         )
         self.steps_per_epoch = len(self._batches)
         side = self.network.image_side
@@ -92,7 +92,6 @@ class TrainingRun:
             self.loss,
             self.optimiser,
             micro_batch=self._micro_batch,
-            device=device,
             precision=training_precision(config, device),
         )
         has_features = self._validation_features is not None
@@ -149,7 +148,8 @@ class TrainingRun:
         epoch = self.epoch + 1
         trained = yield from self._train(epoch)
         report = {"epoch": epoch, **trained, **self._validate()}
-        report["learning_rate"] = self.optimiser.param_groups[0]["lr"]
+        last_step = epoch * self.steps_per_epoch - 1
+        report["learning_rate"] = learning_rate(self.config, last_step, self.steps_per_epoch)
         report["seconds"] = time.perf_counter() - started
         for name, value in report.items():
             if not np.isfinite(value):
@@ -211,23 +211,20 @@ class TrainingRun:
         self.network.train()
         loss_sum = torch.zeros((), device=self.device)
         squared_sum = torch.zeros((), device=self.device)
+        first_step = self.epoch * self.steps_per_epoch
+        watch = DivergenceWatch(self.device, epoch)
         for step, batch in enumerate(self._batches.drawn(generator)):
-            self._set_learning_rate(self.epoch * self.steps_per_epoch + step)
+            rate = learning_rate(self.config, first_step + step, self.steps_per_epoch)
+            set_learning_rate(self.optimiser, rate)
             for loss, squared in (yield batch):
                 loss_sum += loss
                 squared_sum += squared
-            if step % _STEPS_BETWEEN_CHECKS == 0 and not torch.isfinite(loss_sum):
-                raise Diverged(f"train_loss is {float(loss_sum)} in epoch {epoch}")
+            watch.look(step, loss_sum)
         num_galaxies = len(self.split.training)
         return {
             "train_loss": float(loss_sum) / num_galaxies,
             "train_rmse": float((squared_sum / (num_galaxies * NUM_ANSWERS)).sqrt()),
         }
-
-    def _set_learning_rate(self, step: int) -> None:
-        factor = learning_rate_factor(self.config, step, self.steps_per_epoch)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * factor * group["factor"]
 
     def _validate(self) -> dict[str, float]:
         rows = self.split.validation

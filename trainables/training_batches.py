@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainables.augmentation import Augmentation
-from trainables.galaxies.galaxy_file import Galaxies
-from trainables.image_batches import enlarged, moved, to_images
+from trainables.galaxy_source import GalaxySource
+from trainables.image_batches import as_images, enlarged, moved, sent
 from trainables.network import GalaxyNetwork
 
 
@@ -18,12 +18,12 @@ from trainables.network import GalaxyNetwork
 class TrainingBatch:
     """b galaxies to learn from, all chance already drawn, so that parts of it are its parts.
 
-    rows: [b], in the galaxies. movement: affine matrices [b, 2, 3], or None where nothing is
+    rows: [b], in the source. movement: affine matrices [b, 2, 3], or None where nothing is
     moved. features: [b, F], what a frozen backbone makes of them, or None where it is not kept.
     """
 
-    galaxies: Galaxies
-    rows: NDArray[np.int64]
+    source: GalaxySource
+    rows: Tensor
     movement: Tensor | None
     features: NDArray[np.float32] | None
 
@@ -40,22 +40,22 @@ class TrainingBatch:
             features=None if self.features is None else self.features[chosen],
         )
 
-    def votes(self, device: torch.device) -> Tensor:
+    def votes(self) -> Tensor:
         """The vote fractions [b, 37]."""
-        return torch.from_numpy(self.galaxies.target[self.rows]).to(device)
+        return self.source.votes(self.rows)
 
-    def images(self, side: int, device: torch.device) -> Tensor:
+    def images(self, side: int) -> Tensor:
         """The galaxies as a network sees them, moved, [b, 3, side, side] in 0..1."""
-        images = to_images(self.galaxies.images[self.rows], device, side)
+        images = as_images(self.source.pixels(self.rows), side)
         if self.movement is not None:
             images = moved(images, self.movement)
         return enlarged(images, side)
 
-    def predicted(self, network: GalaxyNetwork, device: torch.device) -> Tensor:
+    def predicted(self, network: GalaxyNetwork) -> Tensor:
         """What the network makes of the galaxies, [b, 37]."""
         if self.features is not None:
-            return network.head(torch.from_numpy(self.features).to(device))
-        predicted: Tensor = network(self.images(network.image_side, device))
+            return network.head(sent(self.features, self.source.device))
+        predicted: Tensor = network(self.images(network.image_side))
         return predicted
 
 
@@ -66,7 +66,7 @@ class TrainingBatches:
     features: [N, F], mapped; None where the backbone trains or the galaxies are moved.
     """
 
-    galaxies: Galaxies
+    source: GalaxySource
     rows: NDArray[np.int64]
     batch_size: int
     augmentation: Augmentation
@@ -77,12 +77,23 @@ class TrainingBatches:
         return -(-len(self.rows) // self.batch_size)
 
     def drawn(self, generator: torch.Generator) -> Iterator[TrainingBatch]:
-        """The batches of an epoch, in an order and with movements that the generator draws."""
+        """The batches of an epoch, in an order and with movements that the generator draws.
+
+        All of it is drawn, and sent to the device, before the first batch.
+        """
         order = torch.randperm(len(self.rows), generator=generator).numpy()
-        for start in range(0, len(order), self.batch_size):
-            places = np.sort(order[start : start + self.batch_size])
-            movement = None
-            if not self.augmentation.does_nothing:
-                movement = self.augmentation.matrices(len(places), generator)
-            features = None if self.features is None else self.features[places]
-            yield TrainingBatch(self.galaxies, self.rows[places], movement, features)
+        starts = range(0, len(order), self.batch_size)
+        slices = [slice(start, start + self.batch_size) for start in starts]
+        order = np.concatenate([np.sort(order[chosen]) for chosen in slices])
+        rows = sent(self.rows[order], self.source.rows_on)
+        movements = None
+        if not self.augmentation.does_nothing:
+            drawn = self.augmentation.matrices(len(order), generator)
+            movements = sent(drawn.numpy(), self.source.device)
+        for chosen in slices:
+            yield TrainingBatch(
+                self.source,
+                rows[chosen],
+                None if movements is None else movements[chosen],
+                None if self.features is None else self.features[order[chosen]],
+            )

@@ -27,7 +27,6 @@ class TrainingStep:
     loss: ConstrainedLoss
     optimiser: torch.optim.Optimizer
     micro_batch: MicroBatch
-    device: torch.device
     precision: torch.dtype  # of the network's passes
 
     def __call__(self, batch: TrainingBatch) -> list[tuple[Tensor, Tensor]]:
@@ -51,9 +50,9 @@ class TrainingStep:
         sums = []
         for chosen in even_slices(len(batch), size):
             part = batch.part(chosen)
-            with computed_in(self.precision, self.device):
-                predicted = part.predicted(self.network, self.device)
-            votes = part.votes(self.device)
+            with computed_in(self.precision, part.source.device):
+                predicted = part.predicted(self.network)
+            votes = part.votes()
             loss = self.loss(predicted, votes) + self.network.regularisation()
             loss.backward(torch.full_like(loss, len(part) / len(batch)))
             squared = (predicted.detach() - votes).square().sum()
