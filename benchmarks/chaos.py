@@ -28,19 +28,9 @@ from benchmarks.driven_studies import (
     inspect,
     kill_all,
     make_study,
+    wait_at_random,
+    wait_for_growth,
 )
-from galaxytune.study_folder import StudyFolder
-
-
-def wait_for_an_epoch(driver: subprocess.Popen, study: StudyFolder) -> None:
-    """Return when a driver has recorded a new epoch, or has ended, or after a minute."""
-
-    def size() -> int:
-        return sum(path.stat().st_size for path in study.curves.glob("*.jsonl"))
-
-    before, deadline = size(), time.monotonic() + 60
-    while size() == before and driver.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
 
 
 def kill_drivers(folder: Path, num_kills: int) -> list[dict[str, int]]:
@@ -56,9 +46,7 @@ def kill_drivers(folder: Path, num_kills: int) -> list[dict[str, int]]:
         tally, killed = Tally(study), killed + 1  # making the study was the first
         while killed < num_kills:
             driver = galaxytune("resume", study.name, "--local-cpus", 2, cwd=folder)
-            if random.random() < 0.75:
-                wait_for_an_epoch(driver, study)
-            time.sleep(random.uniform(0.0, 4.0))
+            wait_at_random(driver, study.curves, "*.jsonl")
             if driver.poll() is not None:
                 break
             end_driver(driver)
@@ -106,7 +94,7 @@ def kill_nodes(folder: Path, num_kills: int) -> list[dict[str, int]]:
         study = make_study(folder, f"node-{len(counts)}", trials=30)
         tally = Tally(study)
         driver = galaxytune("resume", study.name, "--address", cluster.address, cwd=folder)
-        wait_for_an_epoch(driver, study)
+        wait_for_growth(driver, study.curves, "*.jsonl")
         while driver.poll() is None and killed < num_kills:
             time.sleep(random.uniform(2.0, 8.0))
             if driver.poll() is None:

@@ -13,12 +13,11 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.driven_studies import end_driver, galaxytune
+from benchmarks.driven_studies import end_driver, galaxytune, wait_at_random
 
 ROOT = Path(__file__).resolve().parents[1]
 TRIALS, EPOCHS = 24, 9
@@ -99,7 +98,8 @@ def inspect(folder: Path, ended_well: bool) -> dict[str, int]:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = optuna.storages.RDBStorage(f"sqlite:///{folder / 'optuna.db'}")
-    trials = optuna.load_study(study_name="stock", storage=storage).trials
+    studies = optuna.get_all_study_summaries(storage)  # none if Optuna was never told of one
+    trials = optuna.load_study(study_name="stock", storage=storage).trials if studies else []
     doubled = 0
     for file in folder.glob("ray/stock/*/result.json"):
         lines = [line for line in file.read_text().splitlines() if line.strip()]
@@ -125,7 +125,7 @@ def hurt_stock(folder: Path, num_kills: int) -> None:
     """Kill and restore the stock stack's driver so often, let it end, print what is left."""
     for kill in range(1, num_kills + 1):
         driver = start(folder)
-        time.sleep(random.uniform(8.0, 25.0))
+        wait_at_random(driver, folder / "ray" / "stock", "*/result.json")
         ended = driver.poll()
         end_driver(driver)
         print(f"stock: kill {kill} of {num_kills}, driver {ended or 'alive'}", flush=True)

@@ -95,6 +95,24 @@ def end_driver(driver: subprocess.Popen) -> None:
     kill_all(below)
 
 
+def wait_for_growth(driver: subprocess.Popen, folder: Path, pattern: str) -> None:
+    """Return when a driver has written to such files, or has ended, or after a minute."""
+
+    def size() -> int:
+        return sum(path.stat().st_size for path in folder.glob(pattern))
+
+    before, deadline = size(), time.monotonic() + 60
+    while size() == before and driver.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def wait_at_random(driver: subprocess.Popen, folder: Path, pattern: str) -> None:
+    """Wait up to four seconds: one time in four from the start, three from an epoch's report."""
+    if random.random() < 0.75:
+        wait_for_growth(driver, folder, pattern)
+    time.sleep(random.uniform(0.0, 4.0))
+
+
 class Tally:
     """What was seen of finished trials while a study was being hurt."""
 
