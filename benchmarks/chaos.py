@@ -11,6 +11,7 @@ that, see benchmarks/chaos_stock.py. The last lines say what was lost.
 """
 
 import argparse
+import os
 import random
 import subprocess
 import tempfile
@@ -29,7 +30,6 @@ from benchmarks.driven_studies import (
     kill_all,
     make_study,
     wait_at_random,
-    wait_for_growth,
 )
 
 
@@ -60,6 +60,20 @@ def kill_drivers(folder: Path, num_kills: int) -> list[dict[str, int]]:
     return counts
 
 
+def trainers(parent: int) -> list[int]:
+    """The processes below one in which Ray runs a trial."""
+    return [p for p, title in descendants(parent) if title.startswith("ray::ImplicitFunc")]
+
+
+def wait_for_trainers(driver: subprocess.Popen, count: int) -> None:
+    """Return when this process's cluster trains so many trials, or the driver has ended."""
+    deadline = time.monotonic() + 60
+    while len(trainers(os.getpid())) < count and driver.poll() is None:
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.2)
+
+
 def kill_workers(folder: Path, num_kills: int) -> list[dict[str, int]]:
     """SIGKILL training processes one after the other while studies run."""
     counts: list[dict[str, int]] = []
@@ -70,9 +84,8 @@ def kill_workers(folder: Path, num_kills: int) -> list[dict[str, int]]:
         driver = galaxytune("resume", study.name, "--local-cpus", 2, cwd=folder)
         while driver.poll() is None and killed < num_kills:
             time.sleep(random.uniform(0.5, 2.0))
-            trainers = [p for p, title in descendants(driver.pid) if title.startswith("ray::Impl")]
-            if trainers:
-                kill_all([random.choice(trainers)])
+            if found := trainers(driver.pid):
+                kill_all([random.choice(found)])
                 killed += 1
                 tally.look()
         resumed = driver.wait(timeout=600) == 0
@@ -94,9 +107,9 @@ def kill_nodes(folder: Path, num_kills: int) -> list[dict[str, int]]:
         study = make_study(folder, f"node-{len(counts)}", trials=30)
         tally = Tally(study)
         driver = galaxytune("resume", study.name, "--address", cluster.address, cwd=folder)
-        wait_for_growth(driver, study.curves, "*.jsonl")
         while driver.poll() is None and killed < num_kills:
-            time.sleep(random.uniform(2.0, 8.0))
+            wait_for_trainers(driver, 2)  # one on each node
+            time.sleep(random.uniform(0.0, 3.0))
             if driver.poll() is None:
                 cluster.remove_node(node, allow_graceful=False)
                 killed += 1
