@@ -12,13 +12,14 @@ from search_spaces.declaration.training_protocol import TrainingProtocol
 from trainables.architectures import build_network
 from trainables.augmentation import Augmentation
 from trainables.decision_tree import NUM_ANSWERS
+from trainables.device_preparation import prepare_device
 from trainables.divergence import Diverged, DivergenceWatch
 from trainables.epoch_steps import EpochSteps, Report, driven
 from trainables.frozen_features import cached_features
 from trainables.galaxies.galaxy_file import Galaxies
 from trainables.galaxies.split import Split
 from trainables.galaxy_source import galaxy_source
-from trainables.host_memory import keep_freed_memory
+from trainables.graphed_step import GraphedStep
 from trainables.learning_rate_schedule import learning_rate
 from trainables.loss import ConstrainedLoss
 from trainables.metrics import evaluate
@@ -64,7 +65,7 @@ class TrainingRun:
     ) -> None:
         """Build network, optimiser and loss on `device`; nothing is trained yet."""
         self.config, self.galaxies, self.split, self.device = config, galaxies, split, device
-        keep_freed_memory()
+        prepare_device(device)
         self.network = initial_network(config).to(device)
         self.network.to(memory_format=torch.channels_last)
         self._frozen_names = self.network.frozen_names()
@@ -87,13 +88,14 @@ class TrainingRun:
         self.steps_per_epoch = len(self._batches)
         side = self.network.image_side
         self._micro_batch = MicroBatch("training", config.batch_size, side, device)
-        self.step = TrainingStep(
+        step = TrainingStep(
             self.network,
             self.loss,
             self.optimiser,
             micro_batch=self._micro_batch,
             precision=training_precision(config, device),
         )
+        self.step = GraphedStep(step, config.batch_size) if device.type == "cuda" else step
         has_features = self._validation_features is not None
         self._prediction_batch = prediction_batch(self.network, device, of_features=has_features)
         self.history: list[dict[str, float]] = []
