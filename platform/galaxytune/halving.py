@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scipy import stats
-
 Curve = Sequence[Mapping[str, Any]]
 _TELLING = 0.7  # Spearman's correlation from which a rung may cut
 _FEWEST_PROBES, _MOST_PROBES = 6, 10
@@ -104,4 +102,6 @@ def choose_grace(curves: Sequence[Curve], *, reduction_factor: int) -> HalvingCh
 
 
 def _spearman(first: Sequence[float], second: Sequence[float]) -> float:
+    from scipy import stats  # a second of import that no search should wait for at its start
+
     return float(stats.spearmanr(first, second).statistic)
