@@ -61,8 +61,8 @@ def kill_drivers(folder: Path, num_kills: int) -> list[dict[str, int]]:
 
 
 def trainers(parent: int) -> list[int]:
-    """The processes below one in which Ray runs a trial."""
-    return [p for p, title in descendants(parent) if title.startswith("ray::ImplicitFunc")]
+    """The processes below one in which Ray trains, not those that are still being made."""
+    return [p for p, title in descendants(parent) if title.startswith("ray::ImplicitFunc.train")]
 
 
 def wait_for_trainers(driver: subprocess.Popen, count: int) -> None:
