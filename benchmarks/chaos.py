@@ -104,7 +104,7 @@ def kill_nodes(folder: Path, num_kills: int) -> list[dict[str, int]]:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     node = cluster.add_node(num_cpus=1)
     while killed < num_kills:
-        study = make_study(folder, f"node-{len(counts)}", trials=30)
+        study = make_study(folder, f"node-{len(counts)}", trials=40, epochs=27, halving=False)
         tally = Tally(study)
         driver = galaxytune("resume", study.name, "--address", cluster.address, cwd=folder)
         while driver.poll() is None and killed < num_kills:
