@@ -13,7 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 NUM_BEST = 25  # as many as Optuna's TPE calls good, from 250 trials on
-MOST_SHOWN = 150  # of those that have ended; up to here nothing is left out
+MOST_SHOWN = 250  # of those that have ended; up to here nothing is left out
 Merit = tuple[float, ...]
 
 

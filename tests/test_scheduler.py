@@ -1,0 +1,26 @@
+"""What the scheduler tells Tune, and that it asks no more of Tune than it needs."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+from ray.tune.experiment import Trial
+
+from galaxytune.ledger import Ledger
+from galaxytune.scheduler import StudyScheduler
+from galaxytune.study_folder import StudyFolder
+
+
+def waiting(trial_id: str, status: str = Trial.PENDING) -> SimpleNamespace:
+    task = SimpleNamespace(trial_id=trial_id)
+    return SimpleNamespace(trial_id=trial_id, config={"task": task}, status=status)
+
+
+def test_the_lowest_id_runs_next_and_only_live_trials_are_looked_at(
+    begin_study: Callable[..., StudyFolder],
+) -> None:
+    scheduler = StudyScheduler(Ledger(begin_study()))
+    trials = [waiting("00003"), waiting("00001", Trial.RUNNING), waiting("00002")]
+    tune = SimpleNamespace(get_live_trials=lambda: trials)
+    assert scheduler.choose_trial_to_run(tune) is trials[2]
+    tune = SimpleNamespace(get_live_trials=lambda: trials[1:2])
+    assert scheduler.choose_trial_to_run(tune) is None
