@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from trainables.image_batches import enlarged, to_images
+from trainables.image_batches import enlarged, moved, to_images
 
 CPU = torch.device("cpu")
 
@@ -33,3 +34,11 @@ def test_smaller_images_are_enlarged_to_the_networks_side() -> None:
         1.0,
     ]  # pixel centres at -.25, .25, .75, 1.25
     assert torch.equal(enlarged(ramp, 2), ramp)
+
+
+def test_images_are_moved_as_pytorchs_own_grid_would_move_them() -> None:
+    torch.manual_seed(0)
+    images, matrices = torch.rand(5, 3, 12, 12), torch.randn(5, 2, 3)
+    grid = F.affine_grid(matrices, [5, 3, 12, 12], align_corners=False)
+    expected = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    torch.testing.assert_close(moved(images, matrices), expected, rtol=1e-4, atol=1e-5)
