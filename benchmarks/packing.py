@@ -76,7 +76,10 @@ def work(arguments: argparse.Namespace) -> None:
 
 
 def in_processes(name: str, size: int, arguments: argparse.Namespace) -> float:
-    """Seconds of a GPU from the first begin to the last end, of CPUs all together, by the step."""
+    """Seconds of a GPU from the first begin to the last end, of CPUs all together, by the step.
+
+    Infinitely many where memory does not hold all of them.
+    """
     command = [sys.executable, __file__, "--worker", "--architecture", name]
     for option in ("device", "steps", "batch_size", "precision"):
         command += [f"--{option.replace('_', '-')}", str(getattr(arguments, option))]
@@ -85,10 +88,12 @@ def in_processes(name: str, size: int, arguments: argparse.Namespace) -> float:
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(size)
     ]
-    for process in processes:
-        assert process.stdout is not None
-        if process.stdout.readline() != "ready\n":
-            raise RuntimeError(f"a process of {name} ended before it was ready")
+    ready = [process.stdout is not None and process.stdout.readline() for process in processes]
+    if not all(ready):
+        for process in processes:
+            process.kill()
+            process.wait()
+        return float("inf")
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
@@ -113,9 +118,13 @@ def measure(name: str, arguments: argparse.Namespace) -> Iterator[str]:
         )
         return 0.0 if seconds is None else size * config.batch_size / seconds
 
-    for size in arguments.sizes:
+    # first of all, while this process is small: on a CPU it keeps the memory that it once had
+    processes = {
+        size: size * config.batch_size / in_processes(name, size, arguments)
+        for size in arguments.sizes
+    }
+    for size, apart in processes.items():
         turn, stacked = rate(1), rate(size)  # anew, because a machine's speed drifts
-        apart = size * config.batch_size / in_processes(name, size, arguments)
         print(
             f"{name}, K = {size}: in turn {turn:.0f} galaxies a second, "
             f"in {size} processes {apart:.0f}, stacked {stacked:.0f}",

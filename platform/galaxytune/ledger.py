@@ -21,6 +21,7 @@ from galaxytune.study_observer import StudyObserver
 from trainables.files import append_line, wait_for_disk
 from trainables.galaxies.damage import one_line
 
+Proposal = tuple[str, dict[str, Any]]  # a trial's id and the values of its config
 _OTHER_COLUMNS = ("epoch", "seconds", "learning_rate", "micro_batch")
 
 
@@ -56,16 +57,18 @@ class Ledger:
         """How many trials are still to end."""
         return 0 if self.folder.ended else self.plan.trials - len(self.records)
 
-    def next_trial(self) -> tuple[str, dict[str, Any]] | None:
-        """Id and config values of the next trial to run, or None when no more is to start."""
+    def next_trial(self) -> Proposal | None:
+        """The next trial to run, or None when no more is to start."""
         if self.ending is not None:
             return None
         if self.unfinished:
-            trial = self.unfinished.pop(0)
-        elif self.journal.num_begun() < self.plan.trials:
-            trial = self.journal.ask()
-        else:
-            return None
+            return self.hand_out(self.unfinished.pop(0))
+        if self.journal.num_begun() < self.plan.trials:
+            return self.hand_out(self.journal.ask())
+        return None
+
+    def hand_out(self, trial: Trial) -> Proposal:
+        """Note and tell that a trial is to run from now on."""
         trial_id = trial_id_of(trial.number)
         config, published = trial.user_attrs["config"], trial.user_attrs["published"]
         self._configs[trial_id] = config, published

@@ -93,14 +93,16 @@ def _gpus() -> list[str] | str:
     return [f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB" for gpu in found]
 
 
-def run_training_probe(request: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """What `galaxytune.training_probe` measures, in a process whose memory is its own.
+def run_training_probe(
+    request: dict[str, Any], seconds: float, module: str = "galaxytune.training_probe"
+) -> dict[str, Any]:
+    """What a module that measures training finds, in a process whose memory is its own.
 
     {"failure": reason} if it failed, was killed, or did not end within `seconds`.
     """
     try:
         child = subprocess.run(
-            [sys.executable, "-m", "galaxytune.training_probe"],
+            [sys.executable, "-m", module],
             input=json.dumps(request),
             capture_output=True,
             text=True,

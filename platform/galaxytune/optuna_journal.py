@@ -17,7 +17,13 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from analysis.trial_record import TrialRecord
 from galaxytune.journal_file import JournalFile
 from galaxytune.penalising_sampler import BLAMED, PenalisingSampler
-from galaxytune.proposals import draw_config, enqueue_grid, enqueue_published, known_draw
+from galaxytune.proposals import (
+    draw_config,
+    enqueue_grid,
+    enqueue_like,
+    enqueue_published,
+    known_draw,
+)
 from galaxytune.quick_tpe import QuickTPESampler
 from galaxytune.study_plan import StudyPlan
 
@@ -99,13 +105,21 @@ class OptunaJournal:
         """Queue what the plan begins with, unless it is queued already."""
         (enqueue_grid if self.plan.grid else enqueue_published)(self.study, self.plan)
 
-    def ask(self) -> Trial:
-        """The next trial, its config drawn and on disk."""
+    def ask(self, like: Mapping[str, Any] | None = None) -> Trial:
+        """The next trial, its config drawn and on disk.
+
+        Where none is queued, one `like` a config shares with it all that shapes a network.
+        """
+        if like is not None and not self._has_queued():
+            enqueue_like(self.study, self.plan, like)
         num_begun, self._num_begun = self.num_begun(), None  # unknown if the disk refuses below
         trial = draw_config(self.study.ask(), self.plan)
         self._file.wait_for_disk()  # a trial that trains must not lose its config, nor its number
         self._num_begun = num_begun + 1
         return trial
+
+    def _has_queued(self) -> bool:
+        return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
     def reopened(self, frozen: FrozenTrial) -> Trial:
         """A trial that is still to end; drawn now if the driver died while it was."""

@@ -19,6 +19,7 @@ def check_plan(plan: "StudyPlan") -> None:
     _check_settings(plan)
     _check_search_only(plan)
     _check_grid(plan)
+    _check_pack(plan)
     check_networks(plan)
 
 
@@ -27,6 +28,15 @@ def check_networks(plan: "StudyPlan") -> None:
     configs = [config for _, config in plan.grid_configs()] if plan.grid else []
     for config in configs or [plan.published_config(name) for name in plan.architectures]:
         check_network(config)
+
+
+def _check_pack(plan: "StudyPlan") -> None:
+    for name in plan.architectures:
+        if isinstance(plan.pack, int) and not config_class(name).STACKS:
+            raise ValueError(
+                f"pack: networks of {name!r} cannot be trained several as one, got {plan.pack}; "
+                "leave it at auto, which packs the others"
+            )
 
 
 def _check_settings(plan: "StudyPlan") -> None:

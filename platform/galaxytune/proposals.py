@@ -10,7 +10,12 @@ from optuna.trial import Trial
 from galaxytune.grid import grid_choices
 from galaxytune.study_plan import StudyPlan
 from search_spaces import config_class, config_from_values
-from search_spaces.declaration.hyperparameters import hyperparameters, searched_values, suggest
+from search_spaces.declaration.hyperparameters import (
+    decide_shapes,
+    hyperparameters,
+    searched_values,
+    suggest,
+)
 
 ARCHITECTURE = "architecture"
 _POINT = "grid_point"
@@ -24,6 +29,16 @@ def enqueue_published(study: optuna.Study, plan: StudyPlan) -> None:
         if len(plan.architectures) > 1:
             drawn[ARCHITECTURE] = architecture
         study.enqueue_trial(drawn, user_attrs={"published": True}, skip_if_exists=True)
+
+
+def enqueue_like(study: optuna.Study, plan: StudyPlan, config: Mapping[str, Any]) -> None:
+    """Queue a trial that shares with a config all that shapes a network; the rest is drawn."""
+    architecture = config["architecture"]
+    shaping = decide_shapes(config_class(architecture))
+    drawn, _ = known_draw(config, plan)
+    own = [name.removeprefix(f"{architecture}.") for name in drawn]
+    shared = [name for name, field in zip(drawn, own) if field.partition(".")[0] in shaping]
+    study.enqueue_trial({name: drawn[name] for name in shared})
 
 
 def known_draw(

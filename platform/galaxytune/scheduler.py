@@ -15,6 +15,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler  # noqa: TID251
 from galaxytune.halving import Rungs, choose_grace, lowest, num_probes
 from galaxytune.ledger import Ledger
 from trainables.files import write_atomically
+from trainables.trial_pack import MEMBERS
+from trainables.trial_task import PackTask, TrialTask, mark_stopped, remove_mark
 
 _LONGEST_REASON = 300  # characters
 _EXCEPTION = re.compile(r"[\w.]*(Error|Exception|Interrupt)\b.*: ")  # a traceback's last line
@@ -46,9 +48,12 @@ class StudyScheduler(FIFOScheduler):
     def on_trial_result(self, controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Record an epoch and decide; Tune calls this before anyone else learns of it."""
         self._heard[trial.trial_id] = time.monotonic()
-        goes_on = False
+        task, goes_on = trial.config["task"], False
         with self.ledger.writing():
-            goes_on = self._goes_on(trial.config["task"].trial_id, result)
+            for trial_id, report in result.get(MEMBERS, [(task.trial_id, result)]):
+                if trial_id not in self.ledger.records:
+                    self._hear(trial_id, report)
+            goes_on = self._goes_on(task)
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
     def on_trial_complete(self, controller: Any, trial: Trial, result: dict[str, Any]) -> None:
@@ -56,9 +61,8 @@ class StudyScheduler(FIFOScheduler):
         if self.ledger.ending is not None:
             return
         with self.ledger.writing():
-            self.ledger.finish(
-                trial.config["task"].trial_id, "failed", "ended before its last epoch was reported"
-            )
+            for trial_id in self._open(trial.config["task"]):
+                self.ledger.finish(trial_id, "failed", "ended before its last epoch was reported")
 
     def on_trial_error(self, controller: Any, trial: Trial) -> None:
         """A trial whose retries are used up has failed; the reason is its exception's text.
@@ -66,16 +70,16 @@ class StudyScheduler(FIFOScheduler):
         Tune calls this before each retry too, and then the trial's status is ERROR already.
         """
         self._heard.pop(trial.trial_id, None)
-        trial_id = trial.config["task"].trial_id
         reason = _reason(trial)
         if trial.trial_id in self._silent:
             self._silent.discard(trial.trial_id)
             reason = f"reported nothing for {self.ledger.plan.max_silence_minutes:g} minutes"
         with self.ledger.writing():
-            if trial.status == Trial.ERROR:
-                self.ledger.record_retry(trial_id, reason)
-            elif self.ledger.ending is None:
-                self.ledger.finish(trial_id, "failed", reason)
+            for trial_id in self._open(trial.config["task"]):
+                if trial.status == Trial.ERROR:
+                    self.ledger.record_retry(trial_id, reason)
+                elif self.ledger.ending is None:
+                    self.ledger.finish(trial_id, "failed", reason)
 
     def choose_trial_to_run(self, controller: Any) -> Trial | None:
         """Tune asks in each of its rounds; what time alone decides is seen to here."""
@@ -109,26 +113,38 @@ class StudyScheduler(FIFOScheduler):
                 self._silent.add(trial.trial_id)
                 ray.kill(trial.temporary_state.ray_actor)
 
-    def _goes_on(self, trial_id: str, result: dict[str, Any]) -> bool:
-        if "storage_failure" in result:
-            self.ledger.break_off(str(result["storage_failure"]))
+    def _open(self, task: TrialTask | PackTask) -> list[str]:
+        """Ids of the trials of a task that have not ended."""
+        return [m.trial_id for m in task.members if m.trial_id not in self.ledger.records]
+
+    def _goes_on(self, task: TrialTask | PackTask) -> bool:
+        """Whether a task has trials to go on with; its worker finds the others marked."""
+        is_open = self._open(task)
+        if self.ledger.ending is not None or not is_open:
+            for member in task.members if isinstance(task, PackTask) else ():
+                remove_mark(member)
             return False
+        for member in task.members:
+            if member.trial_id not in is_open:
+                mark_stopped(member)
+        return True
+
+    def _hear(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Take in a trial's report, which may end it."""
+        if "storage_failure" in result:
+            return self.ledger.break_off(str(result["storage_failure"]))
         failure = result.get("failure") or _unusable(result)
         if failure:
-            self.ledger.finish(trial_id, "failed", str(failure), config_failed=True)
-            return False
+            return self.ledger.finish(trial_id, "failed", str(failure), config_failed=True)
         self.ledger.record_epoch(trial_id, result)
         if "finished" in result:
             self.ledger.finish(trial_id, "complete", str(result["finished"]))
-            self._measure_if_due()
-            return False
+            return self._measure_if_due()
         epoch = int(result["epoch"])
         # A resumed trial repeats its epochs; the last may have been cut just before the crash.
         is_latest = epoch == len(self.ledger.curves[trial_id])
         if is_latest and not self._passes(trial_id, epoch):
             self.ledger.finish(trial_id, "pruned", f"stopped by halving at epoch {epoch}")
-            return False
-        return self.ledger.ending is None
 
     def _passes(self, trial_id: str, epoch: int) -> bool:
         if self.rungs is None:

@@ -28,6 +28,8 @@ _ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # galaxytune's own lets epochs end first
+    # Tune's snapshots of all trials grow with their number, and nobody reads them
+    "TUNE_GLOBAL_CHECKPOINT_S": "inf",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
@@ -202,16 +204,19 @@ def _tune(ledger: Ledger, trainable: Callable[[dict[str, Any]], None]) -> None:
     import ray  # noqa: TID251
     from ray import tune  # noqa: TID251
 
+    from galaxytune.pack_filling import PackFilling
+    from galaxytune.packing import pack_sizes
     from galaxytune.scheduler import StudyScheduler
     from galaxytune.searcher import StudySearcher
 
     plan = ledger.plan
     at_once = trials_at_once(plan.cpus_per_trial, plan.gpus_per_trial)
+    packs = PackFilling(ledger, pack_sizes(ledger), at_once)
     resources = {"cpu": plan.cpus_per_trial, "gpu": plan.gpus_per_trial}
     tuner = tune.Tuner(
         tune.with_resources(trainable, resources),
         tune_config=tune.TuneConfig(
-            search_alg=StudySearcher(ledger),
+            search_alg=StudySearcher(ledger, packs),
             scheduler=StudyScheduler(ledger),
             num_samples=ledger.num_left,
             max_concurrent_trials=min(at_once, ledger.num_left),

@@ -5,8 +5,9 @@ from typing import Any
 
 from ray.tune.search import Searcher  # noqa: TID251  an extension point of Ray Tune
 
-from galaxytune.ledger import Ledger
-from trainables.trial import TrialTask
+from galaxytune.ledger import Ledger, Proposal
+from galaxytune.pack_filling import PackFilling
+from trainables.trial_task import PackTask, TrialTask
 
 
 class StudySearcher(Searcher):
@@ -15,21 +16,25 @@ class StudySearcher(Searcher):
     Tune's own snapshots of the searcher stay empty: the study folder is what a resume reads.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        """`ledger` of the study to search."""
+    def __init__(self, ledger: Ledger, packs: PackFilling | None = None) -> None:
+        """`ledger` of the study to search; `packs` says which trials are trained as one."""
         super().__init__(metric=None, mode=None)
         self.ledger = ledger
+        self._packs = packs or PackFilling(ledger, {}, places=1)
 
     def suggest(self, trial_id: str) -> Any:
         """The next task under the key `task`, or Searcher.FINISHED."""
-        proposed = None
+        proposed: list[Proposal] = []
         with self.ledger.writing():
-            proposed = self.ledger.next_trial()
-        if proposed is None:
+            proposed = self._packs.next_pack()
+        if not proposed:
             return str(Searcher.FINISHED)
-        own_id, config = proposed
+        tasks = tuple(self._task(own_id, config) for own_id, config in proposed)
+        return {"task": tasks[0] if len(tasks) == 1 else PackTask(tasks)}
+
+    def _task(self, own_id: str, config: dict[str, Any]) -> TrialTask:
         plan, folder = self.ledger.plan, self.ledger.folder
-        task = TrialTask(
+        return TrialTask(
             trial_id=own_id,
             config=config,
             data=plan.data,
@@ -38,7 +43,6 @@ class StudySearcher(Searcher):
             num_threads=max(1, int(plan.cpus_per_trial)),
             uses_gpu=plan.gpus_per_trial > 0,
         )
-        return {"task": task}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False

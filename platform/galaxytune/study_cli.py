@@ -63,6 +63,7 @@ def search(
     reduction_factor: Annotated[int | None, typer.Option(help="1/N goes on at a rung.")] = None,
     objective: Annotated[str | None, typer.Option(help="rmse or rmse_and_residual.")] = None,
     max_tree_residual: Annotated[float | None, typer.Option(help="Above: not feasible.")] = None,
+    pack: Annotated[str | None, typer.Option(help="Trials as one: auto, off or N.")] = None,
     max_hours: MaxHours = None,
     max_device_hours: MaxDeviceHours = None,
     target_rmse: TargetRmse = None,
@@ -75,7 +76,6 @@ def search(
     storage: Storage = STUDIES,
 ) -> None:
     """Search hyperparameters with Ray Tune and Optuna; options override the plan file."""
-    from galaxytune.doctor import doctor_and_report
     from galaxytune.search import ClusterAddress
     from galaxytune.search_commands import plan_from_options, search_and_report
 
@@ -101,11 +101,14 @@ def search(
         "max_device_hours": max_device_hours,
         "target_rmse": target_rmse,
         "plateau_trials": plateau_trials,
+        "pack": pack,
         "wandb": wandb,
     }
     study_plan = plan_from_options(plan, asked, settings or [])
     where = ClusterAddress(address, local_cpus, local_gpus)
     if dry_run:
+        from galaxytune.doctor import doctor_and_report
+
         doctor_and_report(study_plan, storage, where)
     else:
         search_and_report(study_plan, storage, where)

@@ -35,6 +35,7 @@ class StudyFolder:
         self.retries_file = path / "retries.jsonl"
         self.ended_file = path / "ended.json"
         self.halving_file = path / "halving.json"
+        self.packing_file = path / "packing.json"
         self.mirrored_file = path / "wandb" / "mirrored.jsonl"
 
     @property

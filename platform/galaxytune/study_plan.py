@@ -25,7 +25,19 @@ from search_spaces.declaration.training_protocol import TrainingProtocol
 from trainables.files import write_atomically
 
 WandbMode = Literal["offline", "online", "disabled"]
+Pack = Literal["auto", "off"] | int
 _REPORTED_PACKAGES = ("galaxytune", "torch", "ray", "optuna", "wandb", "numpy")
+
+
+def as_pack(given: Any) -> Any:
+    """A plan's `pack` as it is meant: YAML reads `off` as a boolean, options are text."""
+    if given is False:
+        return "off"
+    number = int(given) if isinstance(given, str) and given.isdecimal() else given
+    is_number = isinstance(number, int) and not isinstance(number, bool)
+    if number in ("auto", "off") or (is_number and number >= 2):
+        return number
+    raise ValueError("should be auto, off or a number from 2")
 
 
 class StudyPlan(FrozenConfig):
@@ -58,6 +70,7 @@ class StudyPlan(FrozenConfig):
     wandb: WandbMode = "offline"
     halving: bool = True  # whether trials are stopped early; a grid's never are
     reduction_factor: Annotated[int, Field(ge=2)] = 3  # ASHA's eta; Li et al. 2018 use 3 or 4
+    pack: Annotated[Pack, BeforeValidator(as_pack)] = "auto"  # trials trained as one, at most
     grace_epochs: Annotated[int, Field(ge=1)] | None = None
     #   no trial is stopped before so many epochs; None: measured on the first whole trials
 

@@ -59,7 +59,12 @@ def probe_request(
     }
 
 
-def probe_on_cluster(request: Mapping[str, Any], plan: StudyPlan | None) -> dict[str, Any]:
+def probe_on_cluster(
+    request: Mapping[str, Any],
+    plan: StudyPlan | None,
+    *,
+    module: str = "galaxytune.training_probe",
+) -> dict[str, Any]:
     """Run a probe with a trial's share of the connected cluster, as a trial would be placed."""
     import ray  # noqa: TID251
 
@@ -68,7 +73,7 @@ def probe_on_cluster(request: Mapping[str, Any], plan: StudyPlan | None) -> dict
         task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(
             node_tasks.run_training_probe
         )
-        answer = task.remote(dict(request), _PROBE_SECONDS)
+        answer = task.remote(dict(request), _PROBE_SECONDS, module)
     try:
         measured: dict[str, Any] = ray.get(answer, timeout=_PROBE_SECONDS + _QUEUE_SECONDS)
     except ray.exceptions.GetTimeoutError:
