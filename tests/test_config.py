@@ -72,6 +72,7 @@ def test_published_values_lie_inside_their_distributions(architecture: str, shar
         ({"learning_rate": 0}, "learning_rate: .*greater than 0, got 0"),
         ({"rotation_degrees": 181}, "rotation_degrees: .*less than or equal to 180, got 181"),
         ({"optimizer": "sgd"}, "optimizer: .*'adam' or 'adamw', got 'sgd'"),
+        ({"precision": "half"}, "precision: .*'float32' or 'bfloat16', got 'half'"),
         ({"constraint_coefficients": [0.1]}, "constraint_coefficients: .*at least 11 items"),
         ({"constraint_coefficients": [0.1] * 10 + [-1]}, r"coefficients\.10: .*or equal to 0"),
         ({"architecture": "simple_cn"}, "no architecture 'simple_cn'; did you mean 'simple_cnn'"),

@@ -14,9 +14,10 @@ def keep_freed_memory() -> bool:
 
     By default glibc gives each larger tensor pages of its own and returns them when it is freed,
     so that the system clears and maps them anew in every step: up to a third of the time of a
-    step on a CPU. Afterwards the process is as large as its largest step. One arena, because a
-    thread's own arena holds no large blocks (Ray runs trials in threads). Elsewhere than on
-    glibc nothing happens.
+    step on a CPU. Afterwards the process is as large as its largest step.
+
+    A thread's own arena holds no blocks above 64 MiB whatever is set here; a process that trains
+    in threads is to be started with MALLOC_ARENA_MAX=1. Elsewhere than on glibc nothing happens.
     """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt

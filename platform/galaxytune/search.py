@@ -32,6 +32,7 @@ _ENVIRONMENT = {
     "TUNE_GLOBAL_CHECKPOINT_S": "inf",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "MALLOC_ARENA_MAX": "1",  # trials run in threads, whose own arenas would keep no large tensor
 }
 
 _ANSWER_SECONDS = 5.0  # Ray itself tries an address at which nobody listens for 15 minutes
