@@ -211,7 +211,9 @@ def test_a_port_in_use_is_named_with_the_option(folder: StudyFolder) -> None:
 
 def test_it_prints_its_address_and_ends_well_at_ctrl_c(folder: StudyFolder) -> None:
     code = (
-        "import sys; from pathlib import Path\n"
+        "import signal, sys; from pathlib import Path\n"
+        # a shell that starts the tests in the background has them ignore it
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from galaxytune.dashboard import serve_dashboard\n"
         "from galaxytune.study_folder import StudyFolder\n"
         "serve_dashboard(StudyFolder(Path(sys.argv[1])), port=0)"
