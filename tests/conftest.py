@@ -1,6 +1,7 @@
 """What all tests share: a scrubbed environment, toy galaxies, the real ones where they are."""
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_plan import make_plan
+from tests.mounting import mount
 from trainables.galaxies.galaxy_file import Galaxies, open_galaxies, save_galaxies
 from trainables.simulation import simulate_galaxies
 
@@ -99,3 +101,14 @@ def begin_study(toy_npz: Path, tmp_path: Path) -> Callable[..., StudyFolder]:
         return new_study(make_plan(values | changes), storage)
 
     return begin
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MB; skips where this user may not mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if mount("-t", "tmpfs", "-o", "size=24m", "tmpfs", place):
+        pytest.skip("mounting is not allowed here")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)

@@ -1,6 +1,5 @@
 """Storage that is full, read-only or damaged: the study stops, or mends it, and loses nothing."""
 
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from galaxytune.search import new_study, run_study
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_plan import make_plan
 from tests import misbehaving
+from tests.mounting import mount
 from tests.test_study import assert_whole, wait_for
 
 pytestmark = pytest.mark.usefixtures("small_ray")
@@ -27,25 +27,6 @@ def test_a_full_disk_stops_the_study_and_a_resume_goes_on(begin_study, toy_npz: 
     assert "00001" not in {record.id for record in folder.records()}
     run_study(folder)  # there is room again: the trials train for once
     assert_whole(folder)
-
-
-def mount(*arguments: str | Path) -> int:
-    """The exit status of `mount`; not 0 where this user may not mount."""
-    if shutil.which("mount") is None:
-        return 1
-    command = ["mount", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, check=False).returncode
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 24 MB; skips where this user may not mount one."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if mount("-t", "tmpfs", "-o", "size=24m", "tmpfs", place):
-        pytest.skip("mounting is not allowed here")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 def test_a_disk_that_fills_up_stops_the_study_with_everything_readable(

@@ -1,7 +1,7 @@
 """Frozen features: computed once, and training on them gives the same numbers as without."""
 
 import importlib.metadata
-import resource
+import os
 from pathlib import Path
 from typing import Any
 
@@ -129,16 +129,17 @@ def test_without_room_for_one_galaxy_nothing_is_left_and_nothing_is_lost(
     assert compute(64)[0].shape == (150, 96)
 
 
-def test_a_disk_that_refuses_is_named_and_keeps_no_part(compute, tmp_path: Path) -> None:
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, limits[1]))  # one batch takes 24,576 bytes
-    try:
-        with pytest.raises(OSError) as refused:
-            compute(64)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+def test_a_disk_that_refuses_is_named_and_keeps_no_part(
+    compute, small_disk: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("GALAXYTUNE_CACHE", str(small_disk))
+    disk = os.statvfs(small_disk)
+    room = 32 << 10  # one batch takes 24 KiB, all of them 56
+    (small_disk / "filler").write_bytes(bytes(disk.f_bavail * disk.f_bsize - room))
+    with pytest.raises(OSError, match="No space left on device") as refused:
+        compute(64)
     assert refused.value.filename.endswith(".partial")
-    left = (tmp_path / "cache" / "features").iterdir()
+    left = (small_disk / "features").iterdir()
     assert [path.suffix for path in left] == [".lock"]
 
 
