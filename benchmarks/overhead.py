@@ -36,7 +36,8 @@ import trainables.trial as trial; did("import the rest of trainables.trial")
 from search_spaces import config_from_values
 config = config_from_values({"architecture": "simple_cnn"}); did("read the config")
 galaxies, split = trial._galaxies("g.npz", "split.npz"); did("open and check the galaxies")
-run = trial.TrainingRun(config, galaxies, split, torch.device("cpu")); did("build the network")
+from trainables.training import TrainingRun
+run = TrainingRun(config, galaxies, split, torch.device("cpu")); did("build the network")
 for (_, before), (what, after) in zip(moments, moments[1:]):
     print(f"  {1000 * (after - before):7.1f} ms  {what}")
 """
