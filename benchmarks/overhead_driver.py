@@ -35,7 +35,8 @@ def train_own(parameters: dict[str, Any]) -> None:
 
 def run_own(folder: Path, trials: int) -> None:
     """A galaxytune study."""
-    from galaxytune.search import ClusterAddress, run_study
+    from galaxytune.ray_cluster import ClusterAddress
+    from galaxytune.search import run_study
 
     study = make_study(folder, trials=trials, epochs=EPOCHS, grace_epochs=EPOCHS)
     run_study(study, ClusterAddress(local_cpus=1), trainable=train_own)

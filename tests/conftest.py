@@ -76,7 +76,7 @@ def toys(toy_npz: Path) -> Galaxies:
 @pytest.fixture(scope="module")
 def small_ray() -> Iterator[None]:
     """A local Ray with two CPUs."""
-    from galaxytune.search import ClusterAddress, ray_connection
+    from galaxytune.ray_cluster import ClusterAddress, ray_connection
 
     with ray_connection(ClusterAddress(local_cpus=2)):
         yield

@@ -39,7 +39,7 @@ from galaxytune.driver_checks import (
     unsupported,
     wandb_check,
 )
-from galaxytune.search import ClusterAddress
+from galaxytune.ray_cluster import ClusterAddress
 from galaxytune.study_plan import make_plan
 from galaxytune.training_checks import Measured, memory_check, probe_request, training_check
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from galaxytune.search import _ENVIRONMENT as SET_FOR_WORKERS
+from galaxytune.ray_cluster import ENVIRONMENT as SET_FOR_WORKERS
 
 PROGRAM = """
 import resource, sys, threading

@@ -11,8 +11,9 @@ from optuna.trial import TrialState
 from analysis.leaderboard import best_trial, pareto_front, ranked
 from galaxytune.confirmation import Confirmed, best_configs, confirm_study, verdict
 from galaxytune.penalising_sampler import BLAMED, PenalisingSampler
+from galaxytune.ray_cluster import ClusterAddress, ray_connection
 from galaxytune.report_command import report_studies
-from galaxytune.search import ClusterAddress, new_study, ray_connection, run_study
+from galaxytune.search import new_study, run_study
 from galaxytune.search_commands import leaderboard_of
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_plan import make_plan

@@ -21,7 +21,8 @@ from optuna.storages.journal import JournalFileBackend
 from analysis.leaderboard import best_trial
 from galaxytune.export import export_best, load_export
 from galaxytune.halving import Rungs
-from galaxytune.search import new_study, run_study, trials_at_once
+from galaxytune.ray_cluster import trials_at_once
+from galaxytune.search import new_study, run_study
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_plan import make_plan
 from galaxytune.tables import study_status

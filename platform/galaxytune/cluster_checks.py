@@ -11,7 +11,7 @@ from typing import Any
 from galaxytune import node_tasks
 from galaxytune.driver_checks import package_names, unsupported
 from galaxytune.health_check import Check, gibibytes
-from galaxytune.search import trials_at_once
+from galaxytune.ray_cluster import trials_at_once
 from trainables.galaxies.damage import one_line
 
 _ANSWER_SECONDS = 90.0  # a worker process on a busy disk takes half a minute to start

@@ -10,7 +10,8 @@ import numpy as np
 from analysis.intervals import mean_interval
 from analysis.leaderboard import ranked
 from analysis.trial_record import TrialRecord
-from galaxytune.search import ClusterAddress, check_data_unchanged, new_study, run_study
+from galaxytune.ray_cluster import ClusterAddress
+from galaxytune.search import check_data_unchanged, new_study, run_study
 from galaxytune.study_folder import StudyFolder, open_study
 from galaxytune.study_plan import StudyPlan, make_plan
 

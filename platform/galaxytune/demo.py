@@ -8,8 +8,9 @@ import yaml
 from analysis.leaderboard import best_trial
 from galaxytune.data_commands import predict_file, simulate_file
 from galaxytune.export import export_best
+from galaxytune.ray_cluster import ClusterAddress
 from galaxytune.report_command import report_studies
-from galaxytune.search import ClusterAddress, new_study, run_study
+from galaxytune.search import new_study, run_study
 from galaxytune.search_commands import leaderboard_of, noise_floor_line, outcome_lines
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_plan import StudyPlan, make_plan

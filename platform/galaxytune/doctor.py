@@ -33,7 +33,7 @@ from galaxytune.driver_checks import (
     weight_checks,
 )
 from galaxytune.health_check import Check, gibibytes
-from galaxytune.search import ClusterAddress, check_address, ray_connection
+from galaxytune.ray_cluster import ClusterAddress, check_address, ray_connection
 from galaxytune.study_plan import StudyPlan
 from galaxytune.terminal import print_json, say, show_table
 from galaxytune.training_checks import (

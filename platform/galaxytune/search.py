@@ -1,11 +1,8 @@
 """Running a study: Ray Tune drives, the ledger keeps account."""
 
-import logging
 import os
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ from filelock import Timeout
 from galaxytune.interruption import draining
 from galaxytune.ledger import Ledger
 from galaxytune.progress import SearchProgress
+from galaxytune.ray_cluster import ClusterAddress, ray_connection, trials_at_once
 from galaxytune.study_folder import StudyFolder, create_study
 from galaxytune.study_observer import StudyObserver
 from galaxytune.study_plan import StudyPlan, store_plan, with_absolute_files
@@ -22,30 +20,7 @@ from trainables.galaxies.galaxy_file import fingerprint, open_galaxies
 from trainables.galaxies.split import split_galaxies
 from trainables.trial import run_trial
 
-# A reused actor waits this long for the last trial's clean-up; Tune's own 2 s lose trials.
-_ENVIRONMENT = {
-    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "120",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # galaxytune's own lets epochs end first
-    # Tune's snapshots of all trials grow with their number, and nobody reads them
-    "TUNE_GLOBAL_CHECKPOINT_S": "inf",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "MALLOC_ARENA_MAX": "1",  # trials run in threads, whose own arenas would keep no large tensor
-}
-
-_ANSWER_SECONDS = 5.0  # Ray itself tries an address at which nobody listens for 15 minutes
 _SECONDS_FOR_LOCK = 1.0  # `status` holds the lock for an instant to see whether it is free
-
-
-@dataclass(frozen=True)
-class ClusterAddress:
-    """Where to run: a running cluster's address, or a local Ray with so many CPUs and GPUs."""
-
-    address: str | None = None
-    local_cpus: int | None = None  # None: as many as there are
-    local_gpus: int | None = None
 
 
 def new_study(plan: StudyPlan, storage: Path) -> StudyFolder:
@@ -125,75 +100,6 @@ def _run_locked(
         raise RuntimeError(
             f"{ledger.num_left} trials did not end; `galaxytune resume {folder.name}` runs them"
         )
-
-
-def check_address(where: ClusterAddress) -> None:
-    """ValueError if nothing listens at HOST:PORT; other forms of address are Ray's to judge."""
-    host, colon, port = (where.address or "").removeprefix("ray://").rpartition(":")
-    if not colon or not port.isdecimal():
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise ValueError(f"no Ray cluster at {where.address!r}: {one_line(error)}") from None
-
-
-@contextmanager
-def ray_connection(where: ClusterAddress) -> Iterator[None]:
-    """A connection to Ray; one that the caller has made is used and left open."""
-    os.environ.update(_ENVIRONMENT)
-    import ray  # noqa: TID251
-
-    if ray.is_initialized():
-        yield
-        return
-    if where.address is not None:
-        check_address(where)
-        try:
-            ray.init(
-                address=where.address,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                runtime_env={"env_vars": _ENVIRONMENT},
-            )
-        except ConnectionError as error:
-            raise ValueError(f"no Ray cluster at {where.address!r}: {error}") from None
-    else:
-        ray.init(
-            address="local",
-            num_cpus=where.local_cpus,
-            num_gpus=where.local_gpus,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def trials_at_once(cpus_per_trial: float, gpus_per_trial: float) -> int:
-    """How many trials the connected cluster can hold; ValueError if not even one."""
-    import ray  # noqa: TID251
-
-    total, largest = 0, (0.0, 0.0)
-    for node in (n for n in ray.nodes() if n["Alive"]):
-        cpus, gpus = node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0)
-        largest = max(largest, (cpus, gpus))
-        by_cpu = int(cpus / cpus_per_trial + 1e-9)
-        if gpus_per_trial == 0:
-            total += by_cpu
-        elif gpus_per_trial <= 1:  # a trial's share lies on one GPU
-            total += min(by_cpu, int(gpus) * int(1 / gpus_per_trial + 1e-9))
-        else:
-            total += min(by_cpu, int(gpus / gpus_per_trial))
-    if total == 0:
-        raise ValueError(
-            f"no node can hold a trial of {cpus_per_trial:g} CPUs and {gpus_per_trial:g} GPUs; "
-            f"the largest has {largest[0]:g} CPUs and {largest[1]:g} GPUs"
-        )
-    return total
 
 
 def _own_id(trial: Any) -> str:

@@ -13,14 +13,8 @@ from analysis.leaderboard import (
 )
 from analysis.noise_floor import noise_floor
 from galaxytune.plan_checks import check_networks
-from galaxytune.search import (
-    ClusterAddress,
-    check_data_unchanged,
-    new_study,
-    ray_connection,
-    run_study,
-    trials_at_once,
-)
+from galaxytune.ray_cluster import ClusterAddress, ray_connection, trials_at_once
+from galaxytune.search import check_data_unchanged, new_study, run_study
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_plan import StoredPlan, StudyPlan, make_plan, write_plan
 from galaxytune.terminal import say

@@ -76,7 +76,7 @@ def search(
     storage: Storage = STUDIES,
 ) -> None:
     """Search hyperparameters with Ray Tune and Optuna; options override the plan file."""
-    from galaxytune.search import ClusterAddress
+    from galaxytune.ray_cluster import ClusterAddress
     from galaxytune.search_commands import plan_from_options, search_and_report
 
     asked = {
@@ -129,7 +129,7 @@ def resume(
     storage: Storage = STUDIES,
 ) -> None:
     """Go on with a study whose driver was stopped or killed; finished trials are kept."""
-    from galaxytune.search import ClusterAddress
+    from galaxytune.ray_cluster import ClusterAddress
     from galaxytune.search_commands import resume_and_report
 
     study = _study(storage, name)
@@ -213,7 +213,7 @@ def confirm(
 ) -> None:
     """Train the best few configs again with fresh seeds: was the winner lucky?"""
     from galaxytune.confirmation import confirm_study, verdict
-    from galaxytune.search import ClusterAddress
+    from galaxytune.ray_cluster import ClusterAddress
     from galaxytune.tables import confirmation_table
 
     where = ClusterAddress(address, local_cpus, local_gpus)
@@ -249,7 +249,7 @@ def doctor(
 ) -> None:
     """Check packages, nodes, storage, data, weights, W&B and a real batch of each network."""
     from galaxytune.doctor import doctor_and_report
-    from galaxytune.search import ClusterAddress
+    from galaxytune.ray_cluster import ClusterAddress
     from galaxytune.search_commands import plan_from_options
 
     asked = {"data": None if data is None else str(data), "name": "doctor"}
