@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import ray
 from PIL import Image
 
 from galaxytune.cli import main
@@ -58,6 +59,7 @@ def test_wrong_input_gets_one_line_and_code_2(cli, toy_npz: Path, tmp_path: Path
         ),
         "needs --architecture": search_arguments(toy_npz),
         "no galaxy file": search_arguments(tmp_path / "none.npz", *simple),
+        "broken.npz is not a whole npz": search_arguments(broken, *simple),
         "not a whole npz": ["data", "check", str(broken)],
         "no study 'nowhere'": ["leaderboard", "nowhere"],
         "--gpu": search_arguments(toy_npz, "--gpu", "1"),
@@ -72,6 +74,7 @@ def test_wrong_input_gets_one_line_and_code_2(cli, toy_npz: Path, tmp_path: Path
         assert len(lines) == 1, lines
         assert expected.replace("num_galaxies", "--num-galaxies") in lines[0], lines
     assert not (tmp_path / "studies").exists()
+    assert not ray.is_initialized()  # where a search began one before it knew
 
 
 def test_a_seed_that_the_grid_overrules_is_refused(

@@ -15,8 +15,8 @@ from optuna.trial import TrialState
 
 from galaxytune.ledger import Ledger
 from galaxytune.pack_filling import PackFilling
+from galaxytune.plan_options import plan_from_options
 from galaxytune.search import new_study, run_study
-from galaxytune.search_commands import plan_from_options
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_plan import make_plan
 from search_spaces.declaration.frozen_config import to_yaml

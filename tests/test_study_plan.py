@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from galaxytune.grid import grid_choices, grid_points
+from galaxytune.plan_checks import check_networks
 from galaxytune.study_plan import StudyPlan, make_plan, with_absolute_files
 from search_spaces.declaration.hyperparameters import hyperparameters
 
@@ -96,10 +97,11 @@ def test_values_that_would_change_nothing_are_refused(changes: Any, told: str) -
 
 
 def test_a_grids_own_networks_are_checked_and_no_others() -> None:
-    grid = {"weights": ["none"], "learning_rate": [1e-3, 1e-4]}
-    assert plan(architectures=["timm:test_vit"], grid=grid).trials == 2
+    grid: dict[str, list[Any]] = {"weights": ["none"], "learning_rate": [1e-3, 1e-4]}
+    check_networks(plan(architectures=["timm:test_vit"], grid=grid))
+    grid["weights"].append("missing.pth")
     with pytest.raises(ValueError, match="no weight file"):
-        plan(architectures=["timm:test_vit"], grid={"weights": ["none", "missing.pth"]})
+        check_networks(plan(architectures=["timm:test_vit"], grid=grid))
 
 
 def test_stored_plans_hold_whole_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ from galaxytune.driver_checks import (
     weight_checks,
 )
 from galaxytune.health_check import Check, gibibytes
+from galaxytune.plan_checks import check_networks
 from galaxytune.ray_cluster import ClusterAddress, check_address, ray_connection
 from galaxytune.study_plan import StudyPlan
 from galaxytune.terminal import print_json, say, show_table
@@ -103,7 +104,7 @@ def run_doctor(
 def _wandb_mode(plan: StudyPlan | None) -> Any:
     if plan is not None:
         return plan.wandb
-    from galaxytune.tracking import default_wandb_mode
+    from galaxytune.plan_options import default_wandb_mode
 
     return default_wandb_mode()
 
@@ -195,7 +196,12 @@ def doctor_and_report(
     data: Path | None = None,
     as_json: bool = False,
 ) -> None:
-    """Print all checks and the estimate; RuntimeError, in one line, if a check failed."""
+    """Print all checks and the estimate; RuntimeError, in one line, if a check failed.
+
+    ValueError if the plan's networks cannot be had at all.
+    """
+    if plan is not None:
+        check_networks(plan)
     diagnosis = run_doctor(plan, storage, where, data=data)
     if as_json:
         print_json(diagnosis.as_json())

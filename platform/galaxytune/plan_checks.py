@@ -8,23 +8,23 @@ from search_spaces import config_class
 from search_spaces.declaration.frozen_config import did_you_mean
 from search_spaces.declaration.hyperparameters import hyperparameters
 from search_spaces.declaration.training_protocol import TrainingProtocol
-from trainables.architectures import check_network
 
 if TYPE_CHECKING:
     from galaxytune.study_plan import StudyPlan
 
 
 def check_plan(plan: "StudyPlan") -> None:
-    """ValueError in one line for the first thing that is wrong."""
+    """ValueError in one line for the first thing that is wrong, its networks left unbuilt."""
     _check_settings(plan)
     _check_search_only(plan)
     _check_grid(plan)
     _check_pack(plan)
-    check_networks(plan)
 
 
 def check_networks(plan: "StudyPlan") -> None:
     """ValueError if a network of the plan, or its pretrained weights, cannot be had here."""
+    from trainables.architectures import check_network  # with torch, which takes long to load
+
     configs = [config for _, config in plan.grid_configs()] if plan.grid else []
     for config in configs or [plan.published_config(name) for name in plan.architectures]:
         check_network(config)

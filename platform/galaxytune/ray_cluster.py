@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,6 +23,10 @@ ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",  # trials run in threads, whose own arenas would keep no large tensor
 }
 
+# What Tune asks of its actors' processes. Asked of all of them, an actor gets one that has begun
+# already, and saves a start of Python and an import of Ray.
+_AS_TUNE = {"PL_DISABLE_FORK": "1"}
+
 _ANSWER_SECONDS = 5.0  # Ray itself tries an address at which nobody listens for 15 minutes
 
 
@@ -32,6 +37,9 @@ class ClusterAddress:
     address: str | None = None
     local_cpus: int | None = None  # None: as many as there are
     local_gpus: int | None = None
+
+
+_ahead: dict[ClusterAddress, Future[None]] = {}  # local ones on their way
 
 
 def check_address(where: ClusterAddress) -> None:
@@ -51,10 +59,12 @@ def ray_connection(where: ClusterAddress) -> Iterator[None]:
     os.environ.update(ENVIRONMENT)
     import ray  # noqa: TID251
 
-    if ray.is_initialized():
+    if where in _ahead:
+        _ahead.pop(where).result()
+    elif ray.is_initialized():
         yield
         return
-    if where.address is not None:
+    elif where.address is not None:
         _connect(where)
     else:
         _start_local(where)
@@ -62,6 +72,32 @@ def ray_connection(where: ClusterAddress) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def local_ray_ahead(where: ClusterAddress, is_likely: bool = True) -> Iterator[None]:
+    """Let a local Ray start beside what is done inside, for a `ray_connection` that follows there.
+
+    It takes seconds, most of them spent waiting for Ray's processes; imports take as many. Ended
+    at the end if nobody asked for it, which takes a second: so only where it `is_likely` to be
+    asked for. Nothing is done for the address of a running cluster.
+    """
+    if where.address is not None or not is_likely:
+        yield
+        return
+    os.environ.update(ENVIRONMENT)
+    import ray  # noqa: TID251  here, in the main thread: it sets a handler of signals
+
+    if ray.is_initialized():
+        yield
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="local-ray") as thread:
+        started = _ahead[where] = thread.submit(_start_local, where)
+        try:
+            yield
+        finally:
+            if _ahead.pop(where, None) is not None and started.exception() is None:
+                ray.shutdown()
 
 
 def _connect(where: ClusterAddress) -> None:
@@ -86,6 +122,7 @@ def _start_local(where: ClusterAddress) -> None:
         address="local",
         num_cpus=where.local_cpus,
         num_gpus=where.local_gpus,
+        runtime_env={"env_vars": _AS_TUNE},
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,

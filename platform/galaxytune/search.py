@@ -10,6 +10,7 @@ from filelock import Timeout
 
 from galaxytune.interruption import draining
 from galaxytune.ledger import Ledger
+from galaxytune.plan_checks import check_networks
 from galaxytune.progress import SearchProgress
 from galaxytune.ray_cluster import ClusterAddress, ray_connection, trials_at_once
 from galaxytune.study_folder import StudyFolder, create_study
@@ -24,8 +25,9 @@ _SECONDS_FOR_LOCK = 1.0  # `status` holds the lock for an instant to see whether
 
 
 def new_study(plan: StudyPlan, storage: Path) -> StudyFolder:
-    """Check the data from end to end, split it, and make the study's folder."""
+    """Check networks and data from end to end, split the data, and make the study's folder."""
     plan = with_absolute_files(plan)
+    check_networks(plan)
     data = Path(plan.data)
     galaxies = open_galaxies(data)
     split = split_galaxies(galaxies, plan.split, plan.num_galaxies)

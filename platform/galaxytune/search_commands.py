@@ -16,22 +16,14 @@ from galaxytune.plan_checks import check_networks
 from galaxytune.ray_cluster import ClusterAddress, ray_connection, trials_at_once
 from galaxytune.search import check_data_unchanged, new_study, run_study
 from galaxytune.study_folder import StudyFolder
-from galaxytune.study_plan import StoredPlan, StudyPlan, make_plan, write_plan
+from galaxytune.study_plan import StoredPlan, StudyPlan, write_plan
 from galaxytune.terminal import say
 from search_spaces import config_class
-from search_spaces.declaration.frozen_config import build, parse_settings, read_yaml
+from search_spaces.declaration.frozen_config import build, parse_settings
 from search_spaces.declaration.training_protocol import TrainingProtocol
 from trainables.architectures import check_network
 from trainables.galaxies.galaxy_file import open_galaxies
 from trainables.galaxies.split import SplitName
-
-_NEEDED = {
-    "name": "--name NAME",
-    "architectures": "--architecture NAME",
-    "data": "--data FILE",
-    "trials": "--trials N",
-    "epochs": "--epochs N",
-}
 
 
 def single_config(
@@ -82,30 +74,9 @@ def train_and_report(
     )
 
 
-def plan_from_options(
-    plan_file: Path | None, options: Mapping[str, Any], settings: Sequence[str]
-) -> StudyPlan:
-    """The plan of a file, overridden by the options that were given."""
-    from galaxytune.tracking import default_wandb_mode
-
-    values: dict[str, Any] = {} if plan_file is None else read_yaml(plan_file)
-    values |= {name: value for name, value in options.items() if value is not None}
-    in_file = values.pop("set", None) or {}
-    if not isinstance(in_file, dict):
-        raise ValueError(f"`set` of {plan_file} must hold keys and values, got {in_file!r}")
-    values["set"] = {**in_file, **parse_settings(settings)}
-    told = {"trials"} if values.get("grid") else set()
-    told |= {"epochs"} if values.get("as_published") else set()
-    missing = [o for name, o in _NEEDED.items() if name not in values.keys() | told]
-    if missing:
-        raise ValueError(f"a search needs {', '.join(missing)} (or a plan file that says so)")
-    values.setdefault("wandb", default_wandb_mode())
-    return make_plan(values)
-
-
 def search_and_report(plan: StudyPlan, storage: Path, where: ClusterAddress) -> None:
     """Make a study, run it and say what it found."""
-    open_galaxies(Path(plan.data))  # the cheap checks, before Ray is started
+    open_galaxies(Path(plan.data))  # the cheap checks, before Ray is asked for
     with ray_connection(where):
         trials_at_once(plan.cpus_per_trial, plan.gpus_per_trial)  # an impossible plan is no study
         folder = new_study(plan, storage)

@@ -76,8 +76,8 @@ def search(
     storage: Storage = STUDIES,
 ) -> None:
     """Search hyperparameters with Ray Tune and Optuna; options override the plan file."""
-    from galaxytune.ray_cluster import ClusterAddress
-    from galaxytune.search_commands import plan_from_options, search_and_report
+    from galaxytune.plan_options import plan_from_options
+    from galaxytune.ray_cluster import ClusterAddress, local_ray_ahead
 
     asked = {
         "architectures": architecture or None,
@@ -109,8 +109,10 @@ def search(
     if dry_run:
         from galaxytune.doctor import doctor_and_report
 
-        doctor_and_report(study_plan, storage, where)
-    else:
+        return doctor_and_report(study_plan, storage, where)
+    with local_ray_ahead(where, Path(study_plan.data).is_file()):
+        from galaxytune.search_commands import search_and_report
+
         search_and_report(study_plan, storage, where)
 
 
@@ -129,10 +131,8 @@ def resume(
     storage: Storage = STUDIES,
 ) -> None:
     """Go on with a study whose driver was stopped or killed; finished trials are kept."""
-    from galaxytune.ray_cluster import ClusterAddress
-    from galaxytune.search_commands import resume_and_report
+    from galaxytune.ray_cluster import ClusterAddress, local_ray_ahead
 
-    study = _study(storage, name)
     options = {
         "gpus_per_trial": gpus_per_trial,
         "cpus_per_trial": cpus_per_trial,
@@ -142,7 +142,11 @@ def resume(
         "target_rmse": target_rmse,
         "plateau_trials": plateau_trials,
     }
-    resume_and_report(study, ClusterAddress(address, local_cpus, local_gpus), options)
+    where = ClusterAddress(address, local_cpus, local_gpus)
+    with local_ray_ahead(where, (storage / name / "plan.yaml").is_file()):
+        from galaxytune.search_commands import resume_and_report
+
+        resume_and_report(_study(storage, name), where, options)
 
 
 def status(
@@ -249,8 +253,8 @@ def doctor(
 ) -> None:
     """Check packages, nodes, storage, data, weights, W&B and a real batch of each network."""
     from galaxytune.doctor import doctor_and_report
+    from galaxytune.plan_options import plan_from_options
     from galaxytune.ray_cluster import ClusterAddress
-    from galaxytune.search_commands import plan_from_options
 
     asked = {"data": None if data is None else str(data), "name": "doctor"}
     study_plan = None if plan is None else plan_from_options(plan, asked, [])

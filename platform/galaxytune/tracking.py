@@ -16,13 +16,10 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from netrc import NetrcParseError, netrc
 from typing import Any
-from urllib.parse import urlsplit
 
 from analysis.trial_record import TrialRecord, json_lines
 from galaxytune.ledger import Ledger
-from galaxytune.study_plan import WandbMode
 
 _log = logging.getLogger(__name__)
 _SECONDS_TO_CLOSE = 60.0  # for what is still to be uploaded, then again for writing it offline
@@ -31,20 +28,6 @@ _ATTEMPTS = 3  # processes in all; the first may fail because W&B is out of reac
 _LOG = "mirror.log"
 
 Message = dict[str, Any]
-
-
-def default_wandb_mode() -> WandbMode:
-    """What WANDB_MODE says; else online where an API key is set, and offline elsewhere."""
-    asked = os.environ.get("WANDB_MODE")
-    if asked in ("offline", "online", "disabled"):
-        return asked  # type: ignore[return-value]
-    if os.environ.get("WANDB_API_KEY"):
-        return "online"
-    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
-    try:
-        return "online" if netrc().authenticators(host) else "offline"
-    except (OSError, NetrcParseError):
-        return "offline"
 
 
 class WandbMirror:
