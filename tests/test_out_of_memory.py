@@ -267,7 +267,7 @@ def test_gradients_are_let_go_of_though_no_attempt_follows(start: Start) -> None
 def test_no_room_to_predict_one_galaxy_says_so(start: Start, toys: Galaxies) -> None:
     run = start(SIMPLE)
     cramp(run, 0)
-    with pytest.raises(OutOfMemory, match="^a prediction batch of 512 images of 64 x 64 pixels"):
+    with pytest.raises(OutOfMemory, match="^a prediction batch of 32 images of 64 x 64 pixels"):
         predict(run.network, toys.images, CPU)
 
 
@@ -278,7 +278,7 @@ def test_predictions_are_those_of_whole_batches(start: Start, toys: Galaxies) ->
     room = cramp(run, 30)
     found = predict(run.network, toys.images, CPU, batch=batch)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
-    assert batch.size == 25 and room.seen == [200, 100, 50] + 8 * [25]
+    assert batch.size == 16 and room.seen == [32] + 12 * [16] + [8]
 
 
 def test_other_errors_pass_unchanged_and_halve_nothing(start: Start) -> None:

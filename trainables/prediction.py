@@ -11,8 +11,12 @@ from trainables.image_batches import enlarged, to_images
 from trainables.micro_batch import MicroBatch
 from trainables.network import IMAGE_SIDE, GalaxyNetwork
 
-_IMAGES = 512  # galaxies of 64 pixels, or features of any; fewer of larger ones
-_PIXELS = _IMAGES * IMAGE_SIDE**2
+_FEATURES = 512  # galaxies whose features are known
+# Galaxies of 64 pixels, fewer of larger ones. A processor is quickest with what its cache holds:
+# the simple CNN predicts 2,159 galaxies a second by 32, 943 by 512 (one core of an AMD EPYC,
+# torch 2.15, 2026-11-23), and takes half a GiB less.
+_IMAGES = {"cpu": 32}
+_IMAGES_ON_ACCELERATORS = 512
 
 
 def prediction_batch(
@@ -20,8 +24,9 @@ def prediction_batch(
 ) -> MicroBatch:
     """How many galaxies are predicted at once, unless memory holds fewer."""
     side = network.image_side
-    num_images = _IMAGES if of_features else max(1, _PIXELS // side**2)
-    return MicroBatch("prediction", num_images, side, device)
+    num_images = _IMAGES.get(device.type, _IMAGES_ON_ACCELERATORS)
+    num = _FEATURES if of_features else max(1, num_images * IMAGE_SIDE**2 // side**2)
+    return MicroBatch("prediction", num, side, device)
 
 
 @torch.no_grad()
