@@ -295,21 +295,20 @@ def test_the_estimate_is_what_one_works_out_by_hand(toy_npz: Path) -> None:
     asked = plan(toy_npz, cpus_per_trial=2.0)
     # rungs at 1 and 3 of 9 epochs: 1 + 2/3 + 6/9
     assert halved_epochs(asked, 9) == pytest.approx(7 / 3)
-    assert whole_trials(asked) == 1
+    assert whole_trials(asked) == 3
     cost = estimate(asked, {"simple_cnn": MEASURED}, {"training": 100, "validation": 20}, 4)
     epoch = 4 * 2.0 + 20 * 0.5  # 4 steps, 20 galaxies validated
     assert cost.device_hours_without_halving == pytest.approx(20 * 9 * epoch * 2 / 3600)
-    assert cost.device_hours == pytest.approx((9 + 19 * 7 / 3) * epoch * 2 / 3600)
-    assert cost.wall_hours == pytest.approx((9 + 19 * 7 / 3) * epoch / 4 / 3600)
+    assert cost.device_hours == pytest.approx((3 * 9 + 17 * 7 / 3) * epoch * 2 / 3600)
+    assert cost.wall_hours == pytest.approx((3 * 9 + 17 * 7 / 3) * epoch / 4 / 3600)
     assert cost.disk_bytes == (5 + 1) * 100 + 4 * (100 + 400) + 10
 
 
-def test_a_grid_is_not_halved_and_a_measured_grace_begins_with_whole_trials(toy_npz) -> None:
+def test_a_grid_is_not_halved_and_a_grace_to_be_measured_begins_with_a_ninth(toy_npz) -> None:
     grid = plan(toy_npz, grid=[{"learning_rate": [1e-3, 1e-2]}], trials=2)
     assert (halved_epochs(grid, 9), whole_trials(grid)) == (9.0, 2)
-    measuring = plan(toy_npz, grace_epochs=None)
-    assert whole_trials(measuring) == 6
-    assert halved_epochs(measuring, 9) == pytest.approx(3 + 6 / 3)
+    measuring = plan(toy_npz, grace_epochs=None, epochs=27)
+    assert halved_epochs(measuring, 27) == pytest.approx(3 + 6 / 3 + 18 / 9)
 
 
 def test_trials_that_do_not_fit_beside_each_other_fail(toy_npz: Path) -> None:

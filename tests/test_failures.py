@@ -105,21 +105,21 @@ def test_ctrl_c_once_drains_and_a_resume_finishes(begin_study) -> None:
     assert before.items() <= statuses(folder).items()
 
 
-def test_the_grace_period_is_measured_on_the_first_full_trials(begin_study) -> None:
-    folder = begin_study(halving=True, trials=14)
+def test_the_grace_period_is_measured_on_the_first_whole_trials(begin_study) -> None:
+    folder = begin_study(halving=True, trials=30)
     run_study(folder, trainable=misbehaving.behave)
     chosen = json.loads(folder.halving_file.read_text())
     assert (chosen["grace_epochs"], chosen["correlations"]) == (1, {"1": 1.0, "3": 1.0})
     assert "trials may be stopped from epoch 1 on" in chosen["sentence"]
     ends = [record.status for record in folder.records()]
-    assert set(ends[: chosen["num_probes"]]) == {"complete"}
-    assert "pruned" in ends[chosen["num_probes"] :]
+    assert ends.count("complete") == chosen["num_whole"] >= 5 and "pruned" in ends
 
 
-def test_where_early_ranks_mislead_every_trial_is_trained_whole(begin_study) -> None:
-    folder = begin_study(halving=True, trials=14)
+def test_where_early_ranks_mislead_every_later_trial_is_trained_whole(begin_study) -> None:
+    folder = begin_study(halving=True, trials=24)
     run_study(folder, trainable=misbehaving.crosses_over)
     chosen = json.loads(folder.halving_file.read_text())
     assert chosen["grace_epochs"] is None
     assert "every trial is trained whole" in chosen["sentence"]
-    assert set(statuses(folder).values()) == {"complete"}
+    ends = [record.status for record in folder.records()]
+    assert "pruned" in ends[:12] and set(ends[14:]) == {"complete"}

@@ -4,7 +4,14 @@ from optuna.trial import Trial, TrialState
 
 from benchmarks.replay.search_plan import quiet_study, search_plan
 from benchmarks.replay.simulation import Job, Method
-from galaxytune.halving import Rungs, choose_grace, lowest, num_probes
+from galaxytune.halving import (
+    FEWEST_MEASURED,
+    MOST_MEASURED,
+    Rungs,
+    choose_grace,
+    first_grace,
+    lowest,
+)
 from galaxytune.optuna_journal import study_sampler
 from galaxytune.penalising_sampler import BLAMED
 from galaxytune.proposals import draw_config, enqueue_published
@@ -23,9 +30,10 @@ class GalaxytuneMethod(Method):
         self._trials: dict[int, Trial] = {}
         self._curves: dict[str, list[dict[str, float]]] = {}
         self._whole: list[str] = []
-        self._is_measuring = plan.grace_epochs is None
         self._rungs: Rungs | None = None
-        self._begin(plan.grace_epochs)
+        self._first_grace = first_grace(plan.longest_epochs)
+        self._grace: int | None = None
+        self._begin(plan.grace_epochs or self._first_grace)
 
     def next_job(self) -> Job:
         """A new trial."""
@@ -42,7 +50,7 @@ class GalaxytuneMethod(Method):
         if epoch == self._plan.longest_epochs:
             self._study.tell(own, lowest(curve, epoch))
             self._whole.append(str(trial))
-            self._measure_if_due()
+            self._measure()
             return False
         if self._passes(trial, epoch) or own.user_attrs["published"]:
             return True
@@ -58,16 +66,19 @@ class GalaxytuneMethod(Method):
         value = lowest(self._curves[str(trial)], epoch)
         return self._rungs is None or self._rungs.may_continue(str(trial), epoch, value)
 
-    def _measure_if_due(self) -> None:
-        if not self._is_measuring or len(self._whole) < num_probes(self._plan.trials):
+    def _measure(self) -> None:
+        if not FEWEST_MEASURED <= len(self._whole) <= MOST_MEASURED:
             return
-        self._is_measuring = False
-        curves = [self._curves[i] for i in self._whole]
-        self._begin(
-            choose_grace(curves, reduction_factor=self._plan.reduction_factor).grace_epochs
-        )
+        grace = choose_grace(
+            [self._curves[i] for i in self._whole],
+            first_epoch=self._first_grace,
+            reduction_factor=self._plan.reduction_factor,
+        ).grace_epochs
+        if grace != self._grace:
+            self._begin(grace)
 
     def _begin(self, grace_epochs: int | None) -> None:
+        self._grace, self._rungs = grace_epochs, None
         if grace_epochs is not None:
             self._rungs = Rungs(
                 grace_epochs=grace_epochs,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from galaxytune.halving import Rungs, num_probes
+from galaxytune.halving import Rungs, first_grace
 from galaxytune.health_check import gibibytes
 from galaxytune.study_plan import StudyPlan
 from galaxytune.training_checks import Measured
@@ -60,12 +60,12 @@ def halved_epochs(plan: StudyPlan, epochs: int) -> float:
     """Mean epochs of a trial that halving may stop, of `epochs` in all.
 
     Of the trials that come to a rung, 1/eta go on. A grace period that the search is to measure
-    is taken for a third of the longest trial.
+    is taken for the one that it begins with.
     """
     if not plan.stops_early:
         return float(epochs)
     rungs = Rungs(
-        grace_epochs=plan.grace_epochs or ceil(plan.longest_epochs / 3),
+        grace_epochs=plan.grace_epochs or first_grace(plan.longest_epochs),
         reduction_factor=plan.reduction_factor,
         max_epochs=epochs,
     )
@@ -77,11 +77,10 @@ def halved_epochs(plan: StudyPlan, epochs: int) -> float:
 
 
 def whole_trials(plan: StudyPlan) -> int:
-    """How many trials are trained to their end whatever halving says."""
+    """How many trials are trained to their end whatever halving says: the published, the first."""
     if not plan.stops_early:
         return plan.trials
-    probes = num_probes(plan.trials) if plan.grace_epochs is None else 0
-    return min(plan.trials, max(probes, len(plan.architectures)))
+    return min(plan.trials, max(plan.reduction_factor, len(plan.architectures)))
 
 
 def estimate(

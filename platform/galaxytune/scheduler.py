@@ -12,7 +12,14 @@ import ray  # noqa: TID251  kills a worker that is silent
 from ray.tune.experiment import Trial  # noqa: TID251  an extension point of Ray Tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler  # noqa: TID251
 
-from galaxytune.halving import Rungs, choose_grace, lowest, num_probes
+from galaxytune.halving import (
+    FEWEST_MEASURED,
+    MOST_MEASURED,
+    Rungs,
+    choose_grace,
+    first_grace,
+    lowest,
+)
 from galaxytune.ledger import Ledger
 from trainables.files import write_atomically
 from trainables.trial_pack import MEMBERS
@@ -34,16 +41,18 @@ class StudyScheduler(FIFOScheduler):
         super().__init__()
         self.ledger = ledger
         self.rungs: Rungs | None = None
-        self._is_measuring = ledger.plan.stops_early and ledger.plan.grace_epochs is None
+        self._first_grace = first_grace(ledger.plan.longest_epochs)
+        self._measured = 0  # whole trials
         self._heard: dict[str, float] = {}  # when a running trial was last heard of
         self._silent: set[str] = set()
         self._looked = 0.0
         if ledger.folder.halving_file.exists():
-            self._is_measuring = False
-            self._begin(json.loads(ledger.folder.halving_file.read_text())["grace_epochs"])
+            chosen = json.loads(ledger.folder.halving_file.read_text())
+            self._measured = chosen["num_whole"]
+            self._begin(chosen["grace_epochs"])
         elif ledger.plan.stops_early:
-            self._begin(ledger.plan.grace_epochs)
-            self._measure_if_due()
+            self._begin(ledger.plan.grace_epochs or self._first_grace)
+        self._measure()
 
     def on_trial_result(self, controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Record an epoch and decide; Tune calls this before anyone else learns of it."""
@@ -139,7 +148,7 @@ class StudyScheduler(FIFOScheduler):
         self.ledger.record_epoch(trial_id, result)
         if "finished" in result:
             self.ledger.finish(trial_id, "complete", str(result["finished"]))
-            return self._measure_if_due()
+            return self._measure()
         epoch = int(result["epoch"])
         # A resumed trial repeats its epochs; the last may have been cut just before the crash.
         is_latest = epoch == len(self.ledger.curves[trial_id])
@@ -155,6 +164,7 @@ class StudyScheduler(FIFOScheduler):
 
     def _begin(self, grace_epochs: int | None) -> None:
         """Cut from `grace_epochs` on, or nowhere."""
+        self.rungs = None
         if grace_epochs is None:
             return
         plan = self.ledger.plan
@@ -165,22 +175,26 @@ class StudyScheduler(FIFOScheduler):
         )
         self.rungs.enter(self.ledger.curves)
 
-    def _measure_if_due(self) -> None:
-        """Once enough trials were trained whole, choose the grace period for all others."""
+    def _measure(self) -> None:
+        """Choose the grace period anew by what the trials that were trained whole show."""
         plan, ledger = self.ledger.plan, self.ledger
-        if not self._is_measuring:
+        if not plan.stops_early or plan.grace_epochs is not None:
             return
         whole = [r.id for r in ledger.records.values() if r.status == "complete" and r.epochs > 1]
-        if len(whole) < num_probes(plan.trials):
+        if len(whole) < FEWEST_MEASURED or not self._measured < len(whole) <= MOST_MEASURED:
             return
-        self._is_measuring = False
         choice = choose_grace(
-            [ledger.curves[i] for i in whole], reduction_factor=plan.reduction_factor
+            [ledger.curves[i] for i in whole],
+            first_epoch=self._first_grace,
+            reduction_factor=plan.reduction_factor,
         )
         text = json.dumps({**choice.as_json(), "sentence": choice.sentence()}, indent=2) + "\n"
         write_atomically(ledger.folder.halving_file, lambda path: path.write_text(text))
-        ledger.note(choice.sentence())
-        self._begin(choice.grace_epochs)
+        grace = None if self.rungs is None else min(self.rungs.values, default=None)
+        if self._measured == 0 or choice.grace_epochs != grace:
+            ledger.note(choice.sentence())
+            self._begin(choice.grace_epochs)
+        self._measured = len(whole)
 
 
 def _unusable(result: dict[str, Any]) -> str | None:
