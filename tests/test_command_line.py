@@ -151,13 +151,13 @@ def test_predict_reads_folder_zip_npz_and_catalog_alike(cli, trained, toy_npz, t
     catalog.to_csv(tmp_path / "catalog.csv")
     catalog.to_parquet(tmp_path / "catalog.parquet")
     assert cli("predict", trained, folder, "folder.csv") == 0
-    assert cli("predict", trained, "catalog.csv", "catalog_csv.csv") == 0
+    assert cli("predict", trained, "catalog.csv", "catalog_csv.CSV") == 0
     assert cli("predict", trained, "catalog.parquet", "table.parquet") == 0
     assert cli("predict", trained, toy_npz, "npz.parquet") == 0
     table = pd.read_csv("folder.csv")
     assert list(table.columns) == ["id_str", *COLUMNS]
     assert list(table["id_str"]) == ["g0", "g1", "g2"]
-    assert Path("folder.csv").read_text() == Path("catalog_csv.csv").read_text()
+    assert Path("folder.csv").read_text() == Path("catalog_csv.CSV").read_text()
     npz = pd.read_parquet("npz.parquet")[list(COLUMNS)].to_numpy()
     assert np.allclose(table[list(COLUMNS)], npz[:3], atol=2e-6)
     assert np.allclose(pd.read_parquet("table.parquet")[list(COLUMNS)], npz[:3], atol=1e-6)

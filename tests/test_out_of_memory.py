@@ -281,6 +281,14 @@ def test_predictions_are_those_of_whole_batches(start: Start, toys: Galaxies) ->
     assert batch.size == 16 and room.seen == [32] + 12 * [16] + [8]
 
 
+def test_a_network_that_does_not_fit_is_no_matter_of_batches(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nn.Module, "to", lambda *_, **__: gpu_is_full())
+    with pytest.raises(OutOfMemory, match="^a network of simple_cnn does not fit in memory what"):
+        start(SIMPLE)
+
+
 def test_other_errors_pass_unchanged_and_halve_nothing(start: Start) -> None:
     run = start(SIMPLE)
 

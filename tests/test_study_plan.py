@@ -89,6 +89,7 @@ def test_what_is_not_searched_keeps_its_default() -> None:
         ({"grid": {"seed": [0, 0]}}, "stands in it twice"),
         ({"grid": {"dropout": [0, 0.1]}, "set": {"dropout": 0.2}}, "both decide 'dropout'"),
         ({"grid": {"seed": [0, 1]}, "seed": 0}, "grid and --seed 0 both decide 'seed'"),
+        ({"grid": {"epochs": [2, 4]}, "epochs": 3}, "grid and --epochs 3 both decide 'epochs'"),
     ],
 )
 def test_values_that_would_change_nothing_are_refused(changes: Any, told: str) -> None:

@@ -82,10 +82,13 @@ class MicroBatch:
         self.size = tried // 2
 
 
-def within_memory(action: Callable[[], object], what: str) -> None:
-    """Do what smaller batches would not help; OutOfMemory, naming `what`, where it fails so."""
+def within_memory(action: Callable[[], Result], what: str) -> Result:
+    """What an action returns that smaller batches would not help.
+
+    OutOfMemory, naming `what`, where memory does not hold it.
+    """
     try:
-        action()
+        return action()
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

@@ -23,7 +23,7 @@ from trainables.graphed_step import GraphedStep
 from trainables.learning_rate_schedule import learning_rate
 from trainables.loss import ConstrainedLoss
 from trainables.metrics import evaluate
-from trainables.micro_batch import MicroBatch
+from trainables.micro_batch import MicroBatch, within_memory
 from trainables.network import GalaxyNetwork
 from trainables.optimiser import build_optimiser, load_optimiser, set_learning_rate
 from trainables.precision import training_precision
@@ -66,7 +66,9 @@ class TrainingRun:
         """Build network, optimiser and loss on `device`; nothing is trained yet."""
         self.config, self.galaxies, self.split, self.device = config, galaxies, split, device
         prepare_device(device)
-        self.network = initial_network(config).to(device)
+        self.network = within_memory(
+            lambda: initial_network(config).to(device), f"a network of {config.architecture}"
+        )
         self.network.to(memory_format=torch.channels_last)
         self._frozen_names = self.network.frozen_names()
         self.optimiser = build_optimiser(config, self.network)

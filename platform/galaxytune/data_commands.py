@@ -30,7 +30,7 @@ def _progress_bar() -> Iterator[Progress]:
 
 
 def _check_npz_name(out: Path) -> None:
-    if out.suffix != ".npz":
+    if out.suffix.lower() != ".npz":
         raise ValueError(f"galaxy files end in .npz, not {out.name!r}")
 
 

@@ -83,6 +83,10 @@ def _check_in_use(
 
 def _check_grid(plan: "StudyPlan") -> None:
     check_grid(plan.grid)
+    for key in {"seed", "epochs"} & plan.model_fields_set if plan.grid else ():
+        told = getattr(plan, key)
+        if told is not None and all(key in values for values in plan.grid):
+            raise ValueError(f"grid and --{key} {told} both decide {key!r}; leave one of them out")
     for point, name in architecture_points(plan.grid, plan.architectures):
         if name not in plan.architectures:
             raise ValueError(f"grid: {name!r} is not among the plan's architectures")
@@ -92,10 +96,6 @@ def _check_grid(plan: "StudyPlan") -> None:
                 raise ValueError(f"grid: {name} has no {key!r}{did_you_mean(key, fields)}")
             if key in plan.set or f"{name}.{key}" in plan.set:
                 raise ValueError(f"grid and --set both decide {key!r}; leave one of them out")
-            if key == "seed" and key in plan.model_fields_set:
-                raise ValueError(
-                    f"grid and --seed {plan.seed} both decide 'seed'; leave one of them out"
-                )
     varied = {key for values in plan.grid for key, given in values.items() if len(given) > 1}
     seen = set()
     for point, config in plan.grid_configs():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from galaxytune.grid import as_grid
 from galaxytune.study_plan import StudyPlan, WandbMode, make_plan
 from search_spaces.declaration.frozen_config import parse_settings, read_yaml
 
@@ -30,12 +31,19 @@ def plan_from_options(
         raise ValueError(f"`set` of {plan_file} must hold keys and values, got {in_file!r}")
     values["set"] = {**in_file, **parse_settings(settings)}
     told = {"trials"} if values.get("grid") else set()
-    told |= {"epochs"} if values.get("as_published") else set()
+    told |= {"epochs"} if values.get("as_published") or _is_in_grid("epochs", values) else set()
     missing = [o for name, o in _NEEDED.items() if name not in values.keys() | told]
     if missing:
         raise ValueError(f"a search needs {', '.join(missing)} (or a plan file that says so)")
     values.setdefault("wandb", default_wandb_mode())
     return make_plan(values)
+
+
+def _is_in_grid(key: str, values: Mapping[str, Any]) -> bool:
+    """Whether every point of a plan's grid, which is not yet checked, says it."""
+    grid = as_grid(values.get("grid"))
+    points = grid if isinstance(grid, Sequence) and grid else [{}]
+    return all(isinstance(point, Mapping) and key in point for point in points)
 
 
 def default_wandb_mode() -> WandbMode:

@@ -48,7 +48,9 @@ def _from_zip(path: Path) -> list[tuple[str, Opener]]:
 def _from_catalog(path: Path) -> list[tuple[str, Opener]]:
     try:
         table = (
-            pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str)
+            pd.read_parquet(path)
+            if path.suffix.lower() == ".parquet"
+            else pd.read_csv(path, dtype=str)
         )
     except DAMAGE as error:
         raise ValueError(f"{path} cannot be read as a catalog ({one_line(error)})") from None
@@ -66,7 +68,7 @@ def image_files(source: Path) -> list[tuple[str, Opener]]:
         raise ValueError(f"no file or folder {source}")
     if source.is_dir():
         found = _from_folder(source)
-    elif source.suffix == ".zip":
+    elif source.suffix.lower() == ".zip":
         found = _from_zip(source)
     else:
         found = _from_catalog(source)
@@ -120,12 +122,12 @@ def predict_to_table(
     Kaggle's order. Unreadable images are left out and reported. ValueError if the source or
     the suffix of `out` is of no known kind, or if no image could be read.
     """
-    if out.suffix not in (".csv", ".parquet"):
+    if out.suffix.lower() not in (".csv", ".parquet"):
         raise ValueError(f"predictions are written as .csv or .parquet, not {out.name!r}")
     if not source.exists():
         raise ValueError(f"no file or folder {source}")
     skipped: list[str] = []
-    if source.suffix == ".npz":
+    if source.suffix.lower() == ".npz":
         batches = _mapped(source)
     else:
         batches = _decoded(image_files(source), export, skipped)
@@ -147,7 +149,7 @@ def predict_to_table(
 
 
 def _write(table: pd.DataFrame, out: Path) -> None:
-    if out.suffix == ".parquet":
+    if out.suffix.lower() == ".parquet":
         write_atomically(out, lambda path: table.to_parquet(path, index=False))
     else:
         write_atomically(out, lambda path: table.to_csv(path, index=False, float_format="%.6f"))
