@@ -5,9 +5,10 @@
         [--source forest|nearest] [--metric val_rmse]
     python benchmarks/search_efficiency.py benchmarks/curves/simple_cnn.parquet --quick
 
-Every method searches until it has used the device time of `--trials` whole trainings of random
-configs. The target is the lowest RMSE that random search ends with, the median over its seeds;
-what counts is the device time until a method has seen a value as low. What stands between the
+Random search goes on until it has used the device time of `--trials` whole trainings of random
+configs. The target is the lowest RMSE that it ends with, the median over its seeds; what counts is
+the device time until a method has seen a value as low. The others end there too, but not before
+`--course` trainings, over which the course of all is drawn. What stands between the
 recorded configs is said in benchmarks/replay/curve_forest.py. A search that was simulated is
 kept in FOLDER/runs.jsonl, so a call that was broken off goes on. The ratios come last.
 
@@ -23,6 +24,7 @@ import itertools
 import sys
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,17 +104,20 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
     budget = arguments.trials * training
     runs = Runs(folder / "runs.jsonl", landscape, arguments.syne_tune)
     methods = [m for m in makers(arguments.syne_tune) if m in (arguments.methods or [m])]
-    fast = [m for m in methods if m not in SLOW]
-    wanted = searches({*fast, RANDOM}, arguments.workers, arguments.seeds, budget)
-    outcomes = runs.get(wanted, arguments.processes)
-    target = float(np.median([o.best[-1] for s, o in outcomes.items() if s.method == RANDOM]))
+    outcomes = runs.get(
+        searches([RANDOM], arguments.workers, arguments.seeds, budget), arguments.processes
+    )
+    target = float(np.median([outcome.best[-1] for outcome in outcomes.values()]))
+    course = arguments.course * training
+    fast = [m for m in methods if m not in {*SLOW, RANDOM}]
+    wanted = searches(fast, arguments.workers, arguments.seeds, budget)
+    ending = [replace(search, target=target, least=course) for search in wanted]
+    outcomes |= runs.get(ending, arguments.processes)
     slow = [m for m in methods if m in SLOW]
-    ending = [
-        Search(s.method, s.num_workers, s.seed, budget, target)
-        for s in searches(slow, arguments.workers, arguments.slow_seeds, budget)
-    ]
+    wanted = searches(slow, arguments.workers, arguments.slow_seeds, budget)
+    ending = [replace(search, target=target) for search in wanted]
     rows = times_to_target(outcomes | runs.get(ending, arguments.processes), target, training)
-    points = list(regrets(outcomes, budget, training))
+    points = list(regrets(outcomes, course, training))
     lowest = min(outcome.best[-1] for outcome in outcomes.values())
     write_csv(folder / "times.csv", rows)
     write_csv(folder / "regret.csv", points)
@@ -133,6 +138,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--slow-seeds", type=int, default=10)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--trials", type=int, default=100, help="of random search")
+    parser.add_argument("--course", type=float, default=30, help="trainings that are drawn")
     parser.add_argument("--methods", nargs="+", help="default: all")
     parser.add_argument("--metric", default="val_rmse", help="a column of the recording")
     parser.add_argument("--source", choices=("forest", "nearest"), default="forest")
@@ -142,6 +148,7 @@ def parsed() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.seeds, arguments.trials, arguments.workers = 3, 20, [1, 4]
+        arguments.course = 5
         arguments.syne_tune = None
     return arguments
 

@@ -43,18 +43,22 @@ class Landscape:
 
 @dataclass(frozen=True)
 class Search:
-    """One search to simulate; it also ends when it has reached `target`, if one is given."""
+    """One search to simulate; it also ends when it has reached `target`, if one is given.
+
+    least: worker-seconds to search for in any case.
+    """
 
     method: str
     num_workers: int
     seed: int
     budget: float  # worker-seconds
     target: float | None = None
+    least: float = 0.0
 
     @property
-    def key(self) -> tuple[str, int, int, float, float | None]:
+    def key(self) -> tuple[str, int, int, float, float | None, float]:
         """What tells it from others of the same landscape."""
-        return self.method, self.num_workers, self.seed, self.budget, self.target
+        return self.method, self.num_workers, self.seed, self.budget, self.target, self.least
 
 
 class Searcher:
@@ -80,6 +84,7 @@ class Searcher:
                 num_workers=search.num_workers,
                 budget=search.budget,
                 target=search.target,
+                least=search.least,
             )
         finally:
             method.close()

@@ -96,10 +96,12 @@ def simulate(
     num_workers: int,
     budget: float,
     target: float | None = None,
+    least: float = 0.0,
 ) -> Outcome:
     """Search until `budget` worker-seconds are spent; what methods think with costs nothing.
 
-    With a `target` the search also ends once an RMSE as low as that is reached.
+    With a `target` the search also ends once an RMSE as low as that is reached and at `least` so
+    many worker-seconds are spent.
     """
     outcome, known = Outcome(), {}
     events: list[tuple[float, int, int, int]] = []  # when an epoch ends, worker, trial, epoch
@@ -114,7 +116,10 @@ def simulate(
 
     for worker in range(num_workers):
         begin(0.0, worker)
-    while events and (target is None or not outcome.best or outcome.best[-1] > target):
+    while events:
+        is_there = target is not None and bool(outcome.best) and outcome.best[-1] <= target
+        if is_there and events[0][0] * num_workers > least:
+            break
         now, worker, trial, epoch = heapq.heappop(events)
         if now * num_workers > budget:
             break
