@@ -5,6 +5,10 @@ recorded curves, each predicted by trees that had not seen it, is kept, and ever
 given one of these misses, whole, from a config whose curve is about as low. So a curve scatters
 about the forest's mean as the real ones do, from epoch to epoch and from config to config, and
 the best of many is as far from the rest as among the recorded.
+
+Configs that diverged, or collapsed to a constant answer, are no part of that: another forest says
+how likely a config is to do so, and then it gets the curve of one that did. Among the others they
+would make misses of a third, and configs far better than any that was recorded.
 """
 
 import hashlib
@@ -26,11 +30,12 @@ from benchmarks.replay.simulation import Curve
 _NUM_TREES = 100
 _NUM_ALIKE = 20  # configs about as good, of which one lends its miss
 _NUM_FOLDS = 10
+_COLLAPSED = 1.25  # times the median of all lowest values: far outside how trained ones scatter
 
 
 @dataclass(frozen=True)
 class ForestError:
-    """How well the forest predicts configs it has not seen, over all that did not diverge.
+    """How well the forest predicts configs it has not seen, over all that learned something.
 
     rank_correlation and rmse: of the lowest value of a curve; explained: share of the variance
     of its logarithm.
@@ -49,7 +54,8 @@ class CurveForest:
         self._coordinates = Coordinates(recorded.architecture)
         self.num_epochs = recorded.num_epochs
         places = self._coordinates.matrix(recorded.configs)
-        whole = ~recorded.diverged
+        lowest = np.where(recorded.diverged, np.inf, np.min(recorded.rmse, axis=1))
+        whole = lowest < _COLLAPSED * np.median(lowest)
         self._known = {
             _key(config): (rmse, seconds)
             for config, rmse, seconds in zip(recorded.configs, recorded.rmse, recorded.seconds)
@@ -63,9 +69,9 @@ class CurveForest:
         seconds = np.log(np.where(np.isnan(recorded.seconds), 1.0, recorded.seconds))[whole]
         targets = np.column_stack([logs, seconds])
         self._trees = regressor.fit(places[whole], targets).estimators_
-        self._diverged = recorded.rmse[~whole]
+        self._failed = recorded.rmse[~whole]
         self._classifier = None
-        if len(self._diverged):
+        if len(self._failed):
             classifier = ExtraTreesClassifier(_NUM_TREES, random_state=seed)
             self._classifier = classifier.fit(places, ~whole)
 
@@ -85,7 +91,7 @@ class CurveForest:
         logs, seconds = mean[:-1], float(np.exp(mean[-1]))
         if self._classifier is not None:
             if chance.random() < self._classifier.predict_proba(place)[0, 1]:
-                return Curve(self._diverged[chance.integers(len(self._diverged))], seconds)
+                return Curve(self._failed[chance.integers(len(self._failed))], seconds)
         alike = np.argsort(np.abs(self._levels - logs.min()))[:_NUM_ALIKE]
         return Curve(np.exp(logs + self._misses[chance.choice(alike)]), seconds)
 
