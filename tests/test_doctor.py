@@ -304,11 +304,11 @@ def test_the_estimate_is_what_one_works_out_by_hand(toy_npz: Path) -> None:
     assert cost.disk_bytes == (5 + 1) * 100 + 4 * (100 + 400) + 10
 
 
-def test_a_grid_is_not_halved_and_a_grace_to_be_measured_begins_with_a_ninth(toy_npz) -> None:
+def test_a_grid_is_not_halved_and_a_grace_to_be_measured_begins_with_a_27th(toy_npz) -> None:
     grid = plan(toy_npz, grid=[{"learning_rate": [1e-3, 1e-2]}], trials=2)
     assert (halved_epochs(grid, 9), whole_trials(grid)) == (9.0, 2)
     measuring = plan(toy_npz, grace_epochs=None, epochs=27)
-    assert halved_epochs(measuring, 27) == pytest.approx(3 + 6 / 3 + 18 / 9)
+    assert halved_epochs(measuring, 27) == pytest.approx(1 + 2 / 3 + 6 / 9 + 18 / 27)
 
 
 def test_trials_that_do_not_fit_beside_each_other_fail(toy_npz: Path) -> None:

@@ -83,8 +83,12 @@ class HalvingChoice:
 
 
 def first_grace(longest_epochs: int) -> int:
-    """The grace period before anything was measured: a ninth of the longest training."""
-    return max(1, longest_epochs // 9)
+    """The grace period before anything was measured: a 27th of the longest training.
+
+    On recorded curves it took two thirds of the device time that a ninth did
+    (benchmarks/2026-11-23-search-efficiency.md).
+    """
+    return max(1, longest_epochs // 27)
 
 
 def choose_grace(
