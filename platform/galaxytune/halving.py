@@ -85,7 +85,7 @@ class HalvingChoice:
 def first_grace(longest_epochs: int) -> int:
     """The grace period before anything was measured: a 27th of the longest training.
 
-    On recorded curves it took two thirds of the device time that a ninth did
+    A ninth took half as long again to the target, on 39 recorded configs of a simple CNN
     (benchmarks/2026-11-23-search-efficiency.md).
     """
     return max(1, longest_epochs // 27)
