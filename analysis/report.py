@@ -1,11 +1,12 @@
 """The whole report: sections in their order, what was found in a few sentences, one page."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from analysis.comparison_section import comparison_section
 from analysis.constraint_sections import coefficient_findings
+from analysis.findings import write_sentences
 from analysis.leaderboard import best_trial, published_trial
 from analysis.pareto_section import pareto_section
 from analysis.report_page import Section, write_report_page
@@ -18,9 +19,8 @@ from analysis.report_sections import (
     leaderboard_section,
 )
 from analysis.study_results import StudyResults
-from trainables.files import write_atomically
 
-PAGE, FINDINGS = "report.html", "findings.txt"
+PAGE = "report.html"
 
 
 def write_report(
@@ -63,12 +63,6 @@ def write_report(
         summary=[*summary, *results.notes],
         sections=sections,
     )
-
-
-def write_sentences(sentences: Iterable[str], folder: Path) -> None:
-    """Write findings.txt, a sentence a line."""
-    text = "".join(f"{sentence}\n" for sentence in sentences)
-    write_atomically(folder / FINDINGS, lambda path: path.write_text(text))
 
 
 def outcome_sentences(results: StudyResults) -> list[str]:

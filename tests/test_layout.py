@@ -61,11 +61,16 @@ def test_no_package_of_ours_hides_another() -> None:
         assert file is not None and Path(file).is_relative_to(ROOT)
 
 
-def test_help_loads_neither_torch_nor_ray() -> None:
-    code = (
-        "import sys, galaxytune.cli\n"
-        "print([m for m in ('torch', 'ray', 'wandb', 'optuna', 'pandas') if m in sys.modules])"
-    )
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("galaxytune.cli", ["torch", "ray", "wandb", "optuna", "pandas"]),
+        ("galaxytune.search_commands", ["wandb", "matplotlib", "captum", "scipy"]),
+        ("analysis.findings", ["matplotlib", "pandas", "scipy"]),
+    ],
+)
+def test_nobody_waits_for_what_is_not_used(module: str, heavy: list[str]) -> None:
+    code = f"import sys, {module}\nprint([m for m in {heavy} if m in sys.modules])"
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT / "platform", capture_output=True, text=True
     )

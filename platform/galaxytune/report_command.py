@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from analysis.comparison import best_by_architecture
-from analysis.constraint_sections import coefficient_findings
 from analysis.noise_floor import noise_floor
-from analysis.report import write_report, write_sentences
+from analysis.report import write_report
 from analysis.study_results import BestNetwork, StudyResults, SurveyImages
 from analysis.trial_record import TrialRecord
 from galaxytune.prediction import Opener, image_files
@@ -69,19 +68,6 @@ def report_studies(studies: Sequence[StudyFolder], out: Path, images: Path | Non
 def _strictest_limit(studies: Sequence[StudyFolder]) -> float | None:
     limits = (study.plan.max_tree_residual for study in studies)
     return min((limit for limit in limits if limit is not None), default=None)
-
-
-def write_findings(study: StudyFolder) -> list[str]:
-    """Figures, tables and findings.txt on coefficients, where a study's trials were about those.
-
-    Returns the sentences of findings.txt; [] where there is none.
-    """
-    curves = {name: study.curve(name) for name in study.trial_ids_with_curve()}
-    findings = coefficient_findings({study.name: study.records()}, curves, study.report)
-    sentences = [sentence for finding in findings for sentence in finding.sentences]
-    if sentences:
-        write_sentences(sentences, study.report)
-    return sentences
 
 
 def _check_folder(out: Path) -> None:

@@ -1,9 +1,11 @@
 """The commands around studies and single runs: options in, a study or a table out."""
 
+import gc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from analysis.findings import write_findings
 from analysis.leaderboard import (
     best_trial,
     leaderboard_rows,
@@ -115,10 +117,11 @@ def resume_and_report(
 
 
 def _say_outcome(folder: StudyFolder) -> None:
-    from galaxytune.report_command import write_findings
-
-    for line in [*outcome_lines(folder), *write_findings(folder)]:
+    curves = {name: folder.curve(name) for name in folder.trial_ids_with_curve()}
+    found = write_findings(folder.name, folder.records(), curves, folder.report)
+    for line in [*outcome_lines(folder), *found]:
         say(line)
+    gc.freeze()  # or the interpreter, at its end, looks for garbage in all of torch and Ray: 1.5 s
 
 
 def outcome_lines(folder: StudyFolder) -> list[str]:
