@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,25 +83,27 @@ def small_ray() -> Iterator[None]:
         yield
 
 
+def pretended_study(data: Path, storage: Path, **changes: Any) -> StudyFolder:
+    """A study of four-epoch trials, for trainables that only pretend."""
+    from galaxytune.search import new_study
+
+    values: dict[str, Any] = {
+        "name": "s",
+        "architectures": ["simple_cnn"],
+        "data": str(data),
+        "trials": 4,
+        "epochs": 4,
+        "halving": False,
+        "wandb": "disabled",
+        "max_retries": 1,
+    }
+    return new_study(make_plan(values | changes), storage)
+
+
 @pytest.fixture
 def begin_study(toy_npz: Path, tmp_path: Path) -> Callable[..., StudyFolder]:
     """A function that makes a study of four-epoch trials, for trainables that only pretend."""
-    from galaxytune.search import new_study
-
-    def begin(*, storage: Path = tmp_path / "studies", **changes: Any) -> StudyFolder:
-        values: dict[str, Any] = {
-            "name": "s",
-            "architectures": ["simple_cnn"],
-            "data": str(toy_npz),
-            "trials": 4,
-            "epochs": 4,
-            "halving": False,
-            "wandb": "disabled",
-            "max_retries": 1,
-        }
-        return new_study(make_plan(values | changes), storage)
-
-    return begin
+    return partial(pretended_study, toy_npz, tmp_path / "studies")
 
 
 @pytest.fixture

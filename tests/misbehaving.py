@@ -4,7 +4,6 @@ Ray's workers import them from here. A trial's number decides what it does: tria
 """
 
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,63 +39,46 @@ def _is_bad(parameters: dict[str, Any]) -> bool:
     return bool(parameters["task"].trial_id == BAD)
 
 
-def _reports_at_epoch_2(parameters: dict[str, Any], value: Any) -> None:
-    if not _is_bad(parameters):
-        return behave(parameters)
-    tune.report(report_of(BAD, 1))
-    tune.report({**report_of(BAD, 2), "val_rmse": value})
-    return time.sleep(60)
+UNUSABLE = {"00002": float("nan"), "00003": np.inf, "00004": None}
+RAISES, SILENT = "00005", "00006"
 
 
-def reports_nan(parameters: dict[str, Any]) -> None:
-    """Trial 1 reports a NaN at epoch 2."""
-    _reports_at_epoch_2(parameters, float("nan"))
-
-
-def reports_infinity(parameters: dict[str, Any]) -> None:
-    """Trial 1 reports infinity at epoch 2."""
-    _reports_at_epoch_2(parameters, np.inf)
-
-
-def reports_none(parameters: dict[str, Any]) -> None:
-    """Trial 1 reports None at epoch 2."""
-    _reports_at_epoch_2(parameters, None)
-
-
-def raises(parameters: dict[str, Any]) -> None:
-    """Trial 1 raises after its first epoch, each time."""
-    if _is_bad(parameters):
-        tune.report(report_of(BAD, 1))
+def misbehaves(parameters: dict[str, Any]) -> None:
+    """Trial 1 lets go 20 seconds after it was stopped; 2 to 6 fail, each in its own way."""
+    trial_id = parameters["task"].trial_id
+    if trial_id in UNUSABLE:
+        tune.report(report_of(trial_id, 1))
+        tune.report({**report_of(trial_id, 2), "val_rmse": UNUSABLE[trial_id]})
+        return time.sleep(60)
+    if trial_id == RAISES:
+        tune.report(report_of(trial_id, 1))
         raise ArithmeticError("the numbers do not add up")
-    behave(parameters)
-
-
-def is_silent(parameters: dict[str, Any]) -> None:
-    """Trial 1 never reports."""
-    if _is_bad(parameters):
-        time.sleep(600)
-    behave(parameters)
-
-
-def cleans_up_slowly(parameters: dict[str, Any]) -> None:
-    """Trial 1 needs 20 seconds to let go once it is stopped."""
+    if trial_id == SILENT:
+        return time.sleep(600)
     try:
-        behave(parameters)
+        return behave(parameters)
     finally:
         if _is_bad(parameters):
             time.sleep(20)
 
 
+def reports_nan(parameters: dict[str, Any]) -> None:
+    """Trial 1 reports a NaN."""
+    if _is_bad(parameters):
+        return tune.report({**report_of(BAD, 1), "val_rmse": float("nan")})
+    return behave(parameters)
+
+
 def finds_the_disk_full(parameters: dict[str, Any]) -> None:
-    """Trial 1 cannot write its checkpoint, unless a file says that there is room again."""
-    if _is_bad(parameters) and not (Path(parameters["task"].data).parent / "room").exists():
+    """Trial 1 cannot write its checkpoint."""
+    if _is_bad(parameters):
         return tune.report({"epoch": 1, "storage_failure": "No space left on device (last.pt)"})
     return behave(parameters)
 
 
 def takes_its_time(parameters: dict[str, Any]) -> None:
-    """Every trial, half a second an epoch."""
-    behave(parameters, seconds=0.5)
+    """Every trial, a quarter of a second an epoch."""
+    behave(parameters, seconds=0.25)
 
 
 def crosses_over(parameters: dict[str, Any]) -> None:

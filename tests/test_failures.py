@@ -4,70 +4,71 @@ import json
 import os
 import signal
 import threading
-import time
-from typing import Any
+from pathlib import Path
 
 import optuna
 import pytest
 
+from analysis.trial_record import TrialRecord
 from galaxytune.search import run_study
 from galaxytune.study_folder import StudyFolder
 from tests import misbehaving
-from tests.test_study import assert_whole, optuna_trials
+from tests.conftest import pretended_study
+from tests.test_study import assert_whole, optuna_trials, wait_for
 
-pytestmark = pytest.mark.usefixtures("small_ray")
+pytestmark = [pytest.mark.soak, pytest.mark.usefixtures("small_ray")]
 
 
 def statuses(folder: StudyFolder) -> dict[str, str]:
     return {record.id: record.status for record in folder.records()}
 
 
-ALL_BUT_ONE = {"00000": "complete", "00001": "failed", "00002": "complete", "00003": "complete"}
+def record(folder: StudyFolder, trial_id: str) -> TrialRecord:
+    (found,) = (record for record in folder.records() if record.id == trial_id)
+    return found
 
 
-@pytest.mark.parametrize(
-    ("trainable", "told"),
-    [
-        (misbehaving.reports_nan, "reported val_rmse = nan at epoch 2"),
-        (misbehaving.reports_infinity, "reported val_rmse = inf at epoch 2"),
-        (misbehaving.reports_none, "reported val_rmse = None at epoch 2"),
-    ],
-)
-def test_an_unusable_number_ends_its_trial_at_once(trainable: Any, told: str, begin_study) -> None:
-    folder = begin_study()
-    run_study(folder, trainable=trainable)
-    assert statuses(folder) == ALL_BUT_ONE
-    assert_whole(folder)
-    (bad,) = [r for r in folder.records() if r.status == "failed"]
-    assert (bad.reason, bad.epochs, bad.config_failed) == (told, 1, True)
+@pytest.fixture(scope="module")
+def misbehaved(small_ray: None, toy_npz: Path, tmp_path_factory) -> StudyFolder:
+    """A finished study whose trials misbehave in six ways, but the first and the last."""
+    folder = pretended_study(
+        toy_npz, tmp_path_factory.mktemp("studies"), trials=8, max_silence_minutes=0.05
+    )
+    run_study(folder, trainable=misbehaving.misbehaves)
+    return folder
 
 
-def test_an_exception_fails_its_trial_after_its_retries(begin_study) -> None:
-    folder = begin_study()
-    run_study(folder, trainable=misbehaving.raises)
-    assert statuses(folder) == ALL_BUT_ONE
-    assert_whole(folder)
-    (bad,) = [r for r in folder.records() if r.status == "failed"]
+def test_each_misbehaving_trial_has_its_end_and_the_others_theirs(misbehaved) -> None:
+    assert_whole(misbehaved)
+    ended = statuses(misbehaved)
+    assert {i for i in ended if ended[i] == "complete"} == {"00000", misbehaving.BAD, "00007"}
+    assert set(ended.values()) == {"complete", "failed"}
+
+
+@pytest.mark.parametrize("trial_id", list(misbehaving.UNUSABLE))
+def test_an_unusable_number_ends_its_trial_at_once(trial_id: str, misbehaved) -> None:
+    bad, value = record(misbehaved, trial_id), misbehaving.UNUSABLE[trial_id]
+    assert bad.reason == f"reported val_rmse = {value} at epoch 2"
+    assert (bad.epochs, bad.retries, bad.config_failed) == (1, 0, True)
+
+
+def test_an_exception_fails_its_trial_after_its_retries(misbehaved) -> None:
+    bad = record(misbehaved, misbehaving.RAISES)
     assert "ArithmeticError" in bad.reason and "do not add up" in bad.reason
-    assert (bad.retries, bad.epochs, bad.config_failed) == (1, 1, False)
+    assert (bad.epochs, bad.retries, bad.config_failed) == (1, 1, False)
 
 
-def test_a_trial_that_never_reports_is_ended(begin_study) -> None:
-    folder = begin_study(max_silence_minutes=0.05, max_retries=0)
-    run_study(folder, trainable=misbehaving.is_silent)
-    assert statuses(folder) == ALL_BUT_ONE
-    assert_whole(folder)
-    (bad,) = [r for r in folder.records() if r.status == "failed"]
+def test_a_trial_that_never_reports_is_ended(misbehaved) -> None:
+    bad = record(misbehaved, misbehaving.SILENT)
     assert bad.reason == "reported nothing for 0.05 minutes"
 
 
-def test_a_slow_clean_up_costs_no_other_trial(begin_study) -> None:
-    folder = begin_study()
-    started = time.monotonic()
-    run_study(folder, trainable=misbehaving.cleans_up_slowly)
-    assert set(statuses(folder).values()) == {"complete"}
-    assert_whole(folder)
-    assert time.monotonic() - started < 60
+def test_a_slow_clean_up_costs_no_other_trial(misbehaved) -> None:
+    """While one trial's process takes 20 seconds to let go, all the others run."""
+    slow, last = (
+        misbehaved.curve_file(trial_id).stat().st_mtime for trial_id in (misbehaving.BAD, "00007")
+    )
+    assert last - slow < 20
 
 
 @pytest.mark.parametrize(
@@ -93,11 +94,16 @@ def test_a_budget_drains_the_study(limit: dict[str, float], told: str, begin_stu
 
 def test_ctrl_c_once_drains_and_a_resume_finishes(begin_study) -> None:
     folder = begin_study()
-    timer = threading.Timer(4, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+
+    def interrupt() -> None:
+        wait_for(folder.records, 60)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
     with pytest.raises(KeyboardInterrupt):
         run_study(folder, trainable=misbehaving.takes_its_time)
-    timer.cancel()
+    interrupting.join()
     assert folder.state() == "interrupted"
     before = statuses(folder)
     run_study(folder, trainable=misbehaving.behave)

@@ -176,10 +176,11 @@ def test_export_loads_back_and_tests_once(study: StudyFolder, tmp_path: Path) ->
     assert kept == {best.id: metrics["test"]}
 
 
+@pytest.mark.soak
 def test_a_diverging_trial_is_recorded_and_never_stays(two_gpu_ray, toy_npz, tmp_path) -> None:
     settings = {"width": 0.1, "learning_rate": 1e30}
     folder = new_study(
-        plan(toy_npz, trials=2, wandb="disabled", architectures=["simple_cnn"], set=settings),
+        plan(toy_npz, trials=1, wandb="disabled", architectures=["simple_cnn"], set=settings),
         tmp_path,
     )
     run_study(folder)
@@ -188,12 +189,13 @@ def test_a_diverging_trial_is_recorded_and_never_stays(two_gpu_ray, toy_npz, tmp
     assert "train_loss is" in folder.records()[0].reason
 
 
+@pytest.mark.soak
 def test_a_damaged_checkpoint_costs_its_trial_nothing_but_time(
     two_gpu_ray, toy_npz, tmp_path
 ) -> None:
     settings = {"width": 0.1, "batch_size": 32}
     changes = {"architectures": ["simple_cnn"], "set": settings, "wandb": "disabled"}
-    folder = new_study(plan(toy_npz, trials=2, epochs=1, **changes), tmp_path)
+    folder = new_study(plan(toy_npz, trials=1, epochs=1, **changes), tmp_path)
     folder.checkpoint_folder("00000").mkdir()
     (folder.checkpoint_folder("00000") / "last.pt").write_bytes(b"cut sh")
     run_study(folder)
@@ -230,16 +232,17 @@ def kill_a_worker_when(condition) -> threading.Thread:
     return thread
 
 
+@pytest.mark.soak
 def test_a_killed_worker_costs_neither_trial_nor_epoch(two_gpu_ray, toy_npz, tmp_path) -> None:
     settings = {"width": 0.1, "batch_size": 32}
     changes = {"architectures": ["simple_cnn"], "set": settings, "wandb": "disabled"}
-    folder = new_study(plan(toy_npz, trials=1, epochs=40, grace_epochs=40, **changes), tmp_path)
+    folder = new_study(plan(toy_npz, trials=1, epochs=25, grace_epochs=25, **changes), tmp_path)
     killer = kill_a_worker_when(lambda: len(folder.curve("00000")) >= 3)
     run_study(folder)
     killer.join()
     assert_whole(folder)
     (record,) = folder.records()
-    assert (record.status, record.epochs) == ("complete", 40)
+    assert (record.status, record.epochs) == ("complete", 25)
 
 
 def test_a_study_that_another_process_runs_is_left_alone(study: StudyFolder) -> None:
@@ -272,8 +275,10 @@ def wait_for(condition, seconds: float) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.soak
 def test_a_killed_driver_loses_nothing(toy_npz: Path, tmp_path: Path) -> None:
-    folder = new_study(plan(toy_npz, epochs=4, wandb="offline"), tmp_path)
+    changes = {"architectures": ["simple_cnn"], "set": {"width": 0.1, "batch_size": 32}}
+    folder = new_study(plan(toy_npz, wandb="offline", **changes), tmp_path)
     command = [GALAXYTUNE, "resume", "toy", "--storage", str(tmp_path), "--local-cpus", "2"]
     with subprocess.Popen(
         command, stderr=subprocess.DEVNULL, cwd=tmp_path, env=clean_environment()

@@ -13,7 +13,7 @@ from galaxytune.search import run_study
 from tests import misbehaving
 from tests.test_study import assert_mirrored, assert_whole, wait_for
 
-pytestmark = pytest.mark.usefixtures("small_ray")
+pytestmark = [pytest.mark.soak, pytest.mark.usefixtures("small_ray")]
 
 
 @pytest.fixture
@@ -36,6 +36,7 @@ def test_w_and_b_out_of_reach_leaves_whole_offline_runs(
 ) -> None:
     monkeypatch.setenv("WANDB_BASE_URL", request.getfixturevalue(server))
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "2")
     folder = begin_study(wandb="online", trials=5)
     run_study(folder, trainable=misbehaving.behave)
     assert_whole(folder)

@@ -101,9 +101,10 @@ class OptunaJournal:
         study = self.study._study_id
         return self.storage.get_trial_id_from_study_id_trial_number(study, int(trial_id))
 
-    def enqueue(self) -> None:
-        """Queue what the plan begins with, unless it is queued already."""
-        (enqueue_grid if self.plan.grid else enqueue_published)(self.study, self.plan)
+    def enqueue(self, num_trials: int | None = None) -> None:
+        """Queue what the plan begins with, or some of it, after what was queued already."""
+        enqueue = enqueue_grid if self.plan.grid else enqueue_published
+        enqueue(self.study, self.plan, num_trials)
 
     def ask(self, like: Mapping[str, Any] | None = None) -> Trial:
         """The next trial, its config drawn and on disk.
@@ -170,9 +171,9 @@ class OptunaJournal:
             self.study.add_trial(self._told(record, curves.get(record.id, ())))
 
     def _queue_again(self) -> None:
-        if self.plan.grid:
-            enqueue_grid(self.study, self.plan, num_points=1)
-        else:
+        number = len(self.trials())
+        self.enqueue(num_trials=1)
+        if len(self.trials()) == number:  # it was drawn
             self.study.enqueue_trial({})
 
     def _told(self, record: TrialRecord, curve: Sequence[Mapping[str, Any]]) -> FrozenTrial:

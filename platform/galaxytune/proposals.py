@@ -21,14 +21,16 @@ ARCHITECTURE = "architecture"
 _POINT = "grid_point"
 
 
-def enqueue_published(study: optuna.Study, plan: StudyPlan) -> None:
-    """Queue the published config of each architecture, once, ahead of all draws."""
-    for architecture in plan.architectures:
+def enqueue_published(study: optuna.Study, plan: StudyPlan, num_trials: int | None = None) -> None:
+    """Queue the published config of each architecture, or of some; a study's first trials."""
+    done = len(study.get_trials(deepcopy=False))
+    end = None if num_trials is None else done + num_trials
+    for architecture in plan.architectures[done:end]:
         config = plan.published_config(architecture)
         drawn = searched_values(config, plan.fixed_values(architecture), prefix=f"{architecture}.")
         if len(plan.architectures) > 1:
             drawn[ARCHITECTURE] = architecture
-        study.enqueue_trial(drawn, user_attrs={"published": True}, skip_if_exists=True)
+        study.enqueue_trial(drawn, user_attrs={"published": True})
 
 
 def enqueue_like(study: optuna.Study, plan: StudyPlan, config: Mapping[str, Any]) -> None:
@@ -62,10 +64,10 @@ def known_draw(
     return params | drawn, distributions
 
 
-def enqueue_grid(study: optuna.Study, plan: StudyPlan, num_points: int | None = None) -> None:
+def enqueue_grid(study: optuna.Study, plan: StudyPlan, num_trials: int | None = None) -> None:
     """Queue the points of the plan's grid, or some, after those that are queued already."""
     done = len(study.get_trials(deepcopy=False))
-    end = None if num_points is None else done + num_points
+    end = None if num_trials is None else done + num_trials
     for point, config in plan.grid_configs()[done:end]:
         published = plan.published_config(config.architecture)
         is_published = config == published.model_copy(update={"seed": config.seed})

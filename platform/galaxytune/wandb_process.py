@@ -19,7 +19,7 @@ import wandb  # noqa: TID251  the one module that knows W&B
 
 from trainables.files import append_line
 
-_SECONDS_TO_OPEN = 15
+_SECONDS_TO_OPEN = 15  # a run; W&B's own variable WANDB_INIT_TIMEOUT sets another limit
 
 
 class WandbRuns:
@@ -54,7 +54,7 @@ class WandbRuns:
                 console="off",
                 x_disable_stats=True,
                 disable_git=True,
-                init_timeout=_SECONDS_TO_OPEN,
+                init_timeout=float(os.environ.get("WANDB_INIT_TIMEOUT", _SECONDS_TO_OPEN)),
             ),
         )
         self.last_epoch[trial] = 0
