@@ -293,14 +293,14 @@ MEASURED = Measured(
 
 def test_the_estimate_is_what_one_works_out_by_hand(toy_npz: Path) -> None:
     asked = plan(toy_npz, cpus_per_trial=2.0)
-    # rungs at 1 and 3 of 9 epochs: 1 + 2/3 + 6/9
-    assert halved_epochs(asked, 9) == pytest.approx(7 / 3)
-    assert whole_trials(asked) == 3
+    mean = 1 + 3 / 4 + 5 / 16  # rungs at 1 and 4 of 9 epochs
+    assert halved_epochs(asked, 9) == pytest.approx(mean)
+    assert whole_trials(asked) == 1
     cost = estimate(asked, {"simple_cnn": MEASURED}, {"training": 100, "validation": 20}, 4)
     epoch = 4 * 2.0 + 20 * 0.5  # 4 steps, 20 galaxies validated
     assert cost.device_hours_without_halving == pytest.approx(20 * 9 * epoch * 2 / 3600)
-    assert cost.device_hours == pytest.approx((3 * 9 + 17 * 7 / 3) * epoch * 2 / 3600)
-    assert cost.wall_hours == pytest.approx((3 * 9 + 17 * 7 / 3) * epoch / 4 / 3600)
+    assert cost.device_hours == pytest.approx((9 + 19 * mean) * epoch * 2 / 3600)
+    assert cost.wall_hours == pytest.approx((9 + 19 * mean) * epoch / 4 / 3600)
     assert cost.disk_bytes == (5 + 1) * 100 + 4 * (100 + 400) + 10
 
 
@@ -308,7 +308,7 @@ def test_a_grid_is_not_halved_and_a_grace_to_be_measured_begins_with_a_27th(toy_
     grid = plan(toy_npz, grid=[{"learning_rate": [1e-3, 1e-2]}], trials=2)
     assert (halved_epochs(grid, 9), whole_trials(grid)) == (9.0, 2)
     measuring = plan(toy_npz, grace_epochs=None, epochs=27)
-    assert halved_epochs(measuring, 27) == pytest.approx(1 + 2 / 3 + 6 / 9 + 18 / 27)
+    assert halved_epochs(measuring, 27) == pytest.approx(1 + 3 / 4 + 12 / 16 + 11 / 64)
 
 
 def test_trials_that_do_not_fit_beside_each_other_fail(toy_npz: Path) -> None:

@@ -28,10 +28,10 @@ def numbered(trials: list[FrozenTrial]) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False)
 
 
-def tpe(kind: type[TPESampler] = TPESampler) -> TPESampler:
+def tpe(kind: type[TPESampler] = TPESampler, *, in_groups: bool = False) -> TPESampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return kind(seed=0, multivariate=True, group=True)
+        return kind(seed=0, multivariate=in_groups, group=in_groups)
 
 
 def draws(sampler: BaseSampler, num_objectives: int) -> list[dict[str, float]]:
@@ -59,12 +59,16 @@ def draws(sampler: BaseSampler, num_objectives: int) -> list[dict[str, float]]:
     return drawn
 
 
+@pytest.mark.parametrize("in_groups", [False, True])
 @pytest.mark.parametrize("num_objectives", [1, 2])
-def test_a_short_study_draws_as_optuna_alone_does(num_objectives: int) -> None:
-    optuna_alone = draws(tpe(), num_objectives)
-    assert draws(tpe(QuickTPESampler), num_objectives) == optuna_alone
-    assert draws(PenalisingSampler(tpe()), num_objectives) == optuna_alone
-    assert draws(PenalisingSampler(tpe(QuickTPESampler)), num_objectives) == optuna_alone
+def test_a_short_study_draws_as_optuna_alone_does(num_objectives: int, in_groups: bool) -> None:
+    def made(kind: type[TPESampler] = TPESampler) -> TPESampler:
+        return tpe(kind, in_groups=in_groups)
+
+    optuna_alone = draws(made(), num_objectives)
+    assert draws(made(QuickTPESampler), num_objectives) == optuna_alone
+    assert draws(PenalisingSampler(made()), num_objectives) == optuna_alone
+    assert draws(PenalisingSampler(made(QuickTPESampler)), num_objectives) == optuna_alone
 
 
 def test_the_best_are_shown_however_old_they_are() -> None:

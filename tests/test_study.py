@@ -260,6 +260,10 @@ def test_rungs_keep_the_best_third_and_cut_nobody_too_early() -> None:
     assert not rungs.may_continue("c", 1, 0.25)
     assert rungs.may_continue("d", 1, 0.10)
     assert rungs.may_continue("d", 2, 0.90)  # no rung at epoch 2
+    assert not rungs.may_continue("e", 1, 0.15)  # a third of five is one
+    assert rungs.may_continue("a", 3, 0.20)
+    assert not rungs.may_continue("b", 3, 0.21)  # whoever comes here was good enough before
+    assert rungs.may_continue("d", 3, 0.19)
 
 
 def clean_environment() -> dict[str, str]:

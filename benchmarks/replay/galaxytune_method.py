@@ -4,14 +4,7 @@ from optuna.trial import Trial, TrialState
 
 from benchmarks.replay.search_plan import quiet_study, search_plan
 from benchmarks.replay.simulation import Job, Method
-from galaxytune.halving import (
-    FEWEST_MEASURED,
-    MOST_MEASURED,
-    Rungs,
-    choose_grace,
-    first_grace,
-    lowest,
-)
+from galaxytune.halving import MOST_MEASURED, Rungs, choose_grace, first_grace, lowest
 from galaxytune.optuna_journal import study_sampler
 from galaxytune.penalising_sampler import BLAMED
 from galaxytune.proposals import draw_config, enqueue_published
@@ -67,7 +60,7 @@ class GalaxytuneMethod(Method):
         return self._rungs is None or self._rungs.may_continue(str(trial), epoch, value)
 
     def _measure(self) -> None:
-        if not FEWEST_MEASURED <= len(self._whole) <= MOST_MEASURED:
+        if len(self._whole) > MOST_MEASURED:
             return
         grace = choose_grace(
             [self._curves[i] for i in self._whole],

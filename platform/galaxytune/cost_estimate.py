@@ -77,10 +77,8 @@ def halved_epochs(plan: StudyPlan, epochs: int) -> float:
 
 
 def whole_trials(plan: StudyPlan) -> int:
-    """How many trials are trained to their end whatever halving says: the published, the first."""
-    if not plan.stops_early:
-        return plan.trials
-    return min(plan.trials, max(plan.reduction_factor, len(plan.architectures)))
+    """How many trials are trained to their end whatever halving says: the published configs'."""
+    return min(plan.trials, len(plan.architectures)) if plan.stops_early else plan.trials
 
 
 def estimate(
@@ -147,11 +145,11 @@ def _assumptions(plan: StudyPlan) -> list[str]:
     ]
     if plan.stops_early:
         told.append(
-            f"1 in {plan.reduction_factor} trials goes on at each rung; the first "
-            f"{whole_trials(plan)} are trained whole"
+            f"1 in {plan.reduction_factor} trials goes on at each rung; "
+            f"{whole_trials(plan)} with a published config are trained whole"
         )
         if plan.grace_epochs is None:
-            told.append("the grace period, which the search measures, is a third of the epochs")
+            told.append("the grace period, which the search measures, stays a 27th of the epochs")
     if plan.max_hours is not None or plan.max_device_hours is not None:
         told.append("the plan's own limits end the search where it would take longer")
     return told

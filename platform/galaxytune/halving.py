@@ -33,16 +33,17 @@ class Rungs:
     def may_continue(self, trial_id: str, epoch: int, value: float) -> bool:
         """Enter a trial's lowest value so far at an epoch; False if it is to stop there.
 
-        A rung cuts nobody before it holds `reduction_factor` trials, and a trial that is asked
-        about twice counts once.
+        The first rung cuts nobody before it holds `reduction_factor` trials. At the later ones,
+        where those stand that were good enough, the best may go on from the second trial on. A
+        trial that is asked about twice counts once.
         """
         if epoch not in self.values:
             return True
         rung = self.values[epoch]
         rung[trial_id] = value
-        if len(rung) < self.reduction_factor:
+        if epoch == min(self.values) and len(rung) < self.reduction_factor:
             return True
-        num_promoted = math.ceil(len(rung) / self.reduction_factor)
+        num_promoted = max(1, len(rung) // self.reduction_factor)
         return value <= sorted(rung.values())[num_promoted - 1]
 
     def enter(self, curves: Mapping[str, Curve]) -> None:
@@ -71,6 +72,11 @@ class HalvingChoice:
 
     def sentence(self) -> str:
         """The choice in words."""
+        if not self.correlations:
+            return (
+                f"{self.num_whole} trials were trained whole, too few to measure whether early "
+                f"ranks mislead; trials may be stopped from epoch {self.grace_epochs} on"
+            )
         seen = ", ".join(f"epoch {e}: {rho:.2f}" for e, rho in self.correlations.items())
         measured = f"rank correlation with the end over {self.num_whole} whole trials: {seen}"
         if self.grace_epochs is None:

@@ -4,7 +4,6 @@ Only the driver writes the journal. It follows `trials.jsonl` and `curves/`, fro
 written anew: a journal that is damaged is put aside and rebuilt.
 """
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,17 +43,17 @@ def _put_aside(journal: Path) -> None:
 
 
 def study_sampler(plan: StudyPlan, num_drawn: int = 0) -> BaseSampler:
-    """What draws the configs of a study that has drawn `num_drawn` already."""
-    with warnings.catch_warnings():  # `group` is marked experimental since Optuna 2.8
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        tpe = QuickTPESampler(
-            multivariate=True,
-            group=True,
-            # Optuna's own 10 would leave a short study nothing but random draws
-            n_startup_trials=max(4, min(10, plan.trials // 4)),
-            # a resumed sampler must not draw its first draws again
-            seed=(plan.seed + 1_000_003 * num_drawn) % 2**32,
-        )
+    """What draws the configs of a study that has drawn `num_drawn` already.
+
+    TPE of each hyperparameter by itself: with several at once it took longer to the target
+    (benchmarks/2026-11-23-search-efficiency.md).
+    """
+    tpe = QuickTPESampler(
+        # Optuna's own 10 would leave a short study nothing but random draws
+        n_startup_trials=max(4, min(10, plan.trials // 4)),
+        # a resumed sampler must not draw its first draws again
+        seed=(plan.seed + 1_000_003 * num_drawn) % 2**32,
+    )
     return PenalisingSampler(tpe)
 
 

@@ -55,20 +55,12 @@ class PenalisingSampler(BaseSampler):
         self._sampler = sampler
         self._history = TrialHistory(BLAMED)
         self._shown: tuple[int, optuna.Study] | None = None  # to whom, and what
-        self._space: tuple[set[tuple[str, ...]], dict[str, BaseDistribution]] | None = None
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """The sampler's own; it asks only which parameters are drawn together."""
-        seen = self._seen(study, trial)
-        ended = seen._get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
-        one_of_each = {tuple(t.distributions): t for t in ended}
-        if self._space is None or self._space[0] != one_of_each.keys():
-            one_study = _as_study(study, [*one_of_each.values()], len(ended))
-            space = self._sampler.infer_relative_search_space(one_study, trial)
-            self._space = set(one_of_each), space
-        return self._space[1]
+        """The sampler's own of the penalised history."""
+        return self._sampler.infer_relative_search_space(self._seen(study, trial), trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]

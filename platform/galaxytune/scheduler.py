@@ -13,7 +13,6 @@ from ray.tune.experiment import Trial  # noqa: TID251  an extension point of Ray
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler  # noqa: TID251
 
 from galaxytune.halving import (
-    FEWEST_MEASURED,
     MOST_MEASURED,
     Rungs,
     choose_grace,
@@ -42,13 +41,15 @@ class StudyScheduler(FIFOScheduler):
         self.ledger = ledger
         self.rungs: Rungs | None = None
         self._first_grace = first_grace(ledger.plan.longest_epochs)
-        self._measured = 0  # whole trials
+        self._num_measured = -1  # whole trials
+        self._has_correlations = False
         self._heard: dict[str, float] = {}  # when a running trial was last heard of
         self._silent: set[str] = set()
         self._looked = 0.0
         if ledger.folder.halving_file.exists():
             chosen = json.loads(ledger.folder.halving_file.read_text())
-            self._measured = chosen["num_whole"]
+            self._num_measured = chosen["num_whole"]
+            self._has_correlations = bool(chosen["correlations"])
             self._begin(chosen["grace_epochs"])
         elif ledger.plan.stops_early:
             self._begin(ledger.plan.grace_epochs or self._first_grace)
@@ -181,7 +182,7 @@ class StudyScheduler(FIFOScheduler):
         if not plan.stops_early or plan.grace_epochs is not None:
             return
         whole = [r.id for r in ledger.records.values() if r.status == "complete" and r.epochs > 1]
-        if len(whole) < FEWEST_MEASURED or not self._measured < len(whole) <= MOST_MEASURED:
+        if not self._num_measured < len(whole) <= MOST_MEASURED:
             return
         choice = choose_grace(
             [ledger.curves[i] for i in whole],
@@ -191,10 +192,10 @@ class StudyScheduler(FIFOScheduler):
         text = json.dumps({**choice.as_json(), "sentence": choice.sentence()}, indent=2) + "\n"
         write_atomically(ledger.folder.halving_file, lambda path: path.write_text(text))
         grace = None if self.rungs is None else min(self.rungs.values, default=None)
-        if self._measured == 0 or choice.grace_epochs != grace:
+        if choice.correlations and (not self._has_correlations or choice.grace_epochs != grace):
             ledger.note(choice.sentence())
             self._begin(choice.grace_epochs)
-        self._measured = len(whole)
+        self._num_measured, self._has_correlations = len(whole), bool(choice.correlations)
 
 
 def _unusable(result: dict[str, Any]) -> str | None:

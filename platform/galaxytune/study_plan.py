@@ -69,7 +69,7 @@ class StudyPlan(FrozenConfig):
     checkpoint_quota_gb: Annotated[float, Field(gt=0)] | None = None
     wandb: WandbMode = "offline"
     halving: bool = True  # whether trials are stopped early; a grid's never are
-    reduction_factor: Annotated[int, Field(ge=2)] = 3  # ASHA's eta; Li et al. 2018 use 3 or 4
+    reduction_factor: Annotated[int, Field(ge=2)] = 4  # ASHA's eta, as in Li et al. 2020, MLSys
     pack: Annotated[Pack, BeforeValidator(as_pack)] = "auto"  # trials trained as one, at most
     grace_epochs: Annotated[int, Field(ge=1)] | None = None
     #   no trial is stopped before so many epochs; None: measured on the first whole trials
