@@ -9,7 +9,7 @@ from analysis.figures.style import COLOURS, LINES, WIDTH, add_legend, in_style, 
 from benchmarks.replay.comparison import RegretPoint
 from benchmarks.replay.methods import OURS
 
-_LEAST = 1e-4  # of RMSE: the scale's lower end
+_LEAST = 1e-4  # of RMSE: the scale's lower end, unless all bands end above it
 
 
 @in_style
@@ -20,6 +20,7 @@ def regret_figure(points: Sequence[RegretPoint], lowest: float, target: float) -
     """
     numbers = sorted({point.num_workers for point in points})
     methods = sorted({point.method for point in points}, key=lambda name: (name == OURS, name))
+    bottom = max(_LEAST, 0.8 * (min(point.low for point in points) - lowest))
     figure = new_figure(WIDTH, 3.4)
     panels = figure.subplots(1, len(numbers), sharey=True, squeeze=False)[0]
     for panel, number in zip(panels, numbers):
@@ -29,7 +30,7 @@ def regret_figure(points: Sequence[RegretPoint], lowest: float, target: float) -
         panel.axhline(target - lowest, color="0.5", linewidth=0.6, linestyle=":")
         panel.set(xscale="log", yscale="log", xlabel="device time (whole trainings)")
         panel.set_title(f"{number} worker{'s' * (number > 1)}")
-        panel.set_ylim(bottom=_LEAST)
+        panel.set_ylim(bottom=bottom)
         tidy(panel, grid="both")
     panels[0].set_ylabel("lowest RMSE so far, above the lowest of all")
     add_legend(figure)
