@@ -171,7 +171,7 @@ def main() -> None:
     """Compare all that is asked for; ratios last."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--architectures", nargs="*", default=OWN, choices=OWN)
+    parser.add_argument("--architectures", nargs="*", choices=OWN, help="default: all of these")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--workers", type=int, default=2, help="of the peers' DataLoader")
@@ -179,8 +179,10 @@ def main() -> None:
     parser.add_argument("--zoobot", metavar="PYTHON", help="interpreter that has Zoobot")
     parser.add_argument("--encoder", default="convnext_nano", help="of timm's, for Zoobot")
     parser.add_argument("--side", type=int, default=64, help="pixels, for Zoobot")
-    parser.add_argument("--quick", action="store_true", help="under a minute")
+    parser.add_argument("--quick", action="store_true", help="under a minute: the simple CNN")
     arguments = parser.parse_args()
+    if arguments.architectures is None:
+        arguments.architectures = OWN[:1] if arguments.quick else OWN
     if not arguments.data.is_file():
         parser.error(f"no galaxy file {arguments.data}")
     torch.set_num_threads(arguments.threads)
