@@ -81,7 +81,7 @@ class StockBooks:
 
         metric: dict[str, Any] = {"metric": "val_rmse", "mode": "min"}
         self.search = OptunaSearch(space=space, storage=storage, seed=0, **metric)
-        self.asha = ASHAScheduler(max_t=LONGEST, grace_period=1, reduction_factor=3, **metric)
+        self.asha = ASHAScheduler(max_t=LONGEST, grace_period=1, reduction_factor=4, **metric)
         self.number = 0
 
     def fill(self, num_trials: int) -> None:

@@ -1,6 +1,6 @@
 """Trainables that report as a training run does, without training, and misbehave on demand.
 
-Ray's workers import them from here. A trial's number decides what it does: trial 1 misbehaves.
+Ray's workers import them from here. A trial's number decides what it does.
 """
 
 import time
@@ -79,6 +79,11 @@ def finds_the_disk_full(parameters: dict[str, Any]) -> None:
 def takes_its_time(parameters: dict[str, Any]) -> None:
     """Every trial, a quarter of a second an epoch."""
     behave(parameters, seconds=0.25)
+
+
+def takes_long(parameters: dict[str, Any]) -> None:
+    """Every trial, three quarters of a second an epoch."""
+    behave(parameters, seconds=0.75)
 
 
 def crosses_over(parameters: dict[str, Any]) -> None:

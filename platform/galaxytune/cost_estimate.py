@@ -56,11 +56,18 @@ def _duration(hours: float) -> str:
     return f"{hours:.3g} hours by the clock"
 
 
-def halved_epochs(plan: StudyPlan, epochs: int) -> float:
-    """Mean epochs of a trial that halving may stop, of `epochs` in all.
+def _passing(num_trials: float, reduction_factor: int, *, is_first: bool) -> float:
+    """How many of so many trials, come in random order, a rung is expected to let pass."""
+    return sum(
+        1.0 if is_first and place < reduction_factor else max(1, place // reduction_factor) / place
+        for place in range(1, round(num_trials) + 1)
+    )
 
-    Of the trials that come to a rung, 1/eta go on. A grace period that the search is to measure
-    is taken for the one that it begins with.
+
+def halved_epochs(plan: StudyPlan, epochs: int, num_trials: int) -> float:
+    """Mean epochs of so many trials that halving may stop, of `epochs` in all.
+
+    A grace period that the search is to measure is taken for the one that it begins with.
     """
     if not plan.stops_early:
         return float(epochs)
@@ -69,11 +76,12 @@ def halved_epochs(plan: StudyPlan, epochs: int) -> float:
         reduction_factor=plan.reduction_factor,
         max_epochs=epochs,
     )
-    mean, share, before = 0.0, 1.0, 0
+    trained, left, before = 0.0, float(num_trials), 0
     for rung in [*rungs.values, epochs]:
-        mean += share * (rung - before)
-        share, before = share / plan.reduction_factor, rung
-    return mean
+        trained += left * (rung - before)
+        left = _passing(left, plan.reduction_factor, is_first=not before)
+        before = rung
+    return trained / num_trials
 
 
 def whole_trials(plan: StudyPlan) -> int:
@@ -91,13 +99,15 @@ def estimate(
 
     num_galaxies: how many each part has, as Split.parts names them.
     """
-    share_whole = whole_trials(plan) / plan.trials
+    num_whole = whole_trials(plan)
+    share_whole = num_whole / plan.trials
     per_architecture = plan.trials / len(plan.architectures)
     halved = whole = mean = full = longest = 0.0
     for name in plan.architectures:
         epochs = plan.published_config(name).epochs
         epoch_hours = _seconds_per_epoch(measured[name], num_galaxies) / 3600
-        used = share_whole * epochs + (1 - share_whole) * halved_epochs(plan, epochs)
+        halved_mean = halved_epochs(plan, epochs, max(1, plan.trials - num_whole))
+        used = share_whole * epochs + (1 - share_whole) * halved_mean
         halved += per_architecture * used * epoch_hours
         whole += per_architecture * epochs * epoch_hours
         longest = max(longest, epochs * epoch_hours)
@@ -145,8 +155,8 @@ def _assumptions(plan: StudyPlan) -> list[str]:
     ]
     if plan.stops_early:
         told.append(
-            f"1 in {plan.reduction_factor} trials goes on at each rung; "
-            f"{whole_trials(plan)} with a published config are trained whole"
+            f"at each rung the best 1 in {plan.reduction_factor} goes on, trials come in no "
+            "order of merit, and those with a published config are trained whole"
         )
         if plan.grace_epochs is None:
             told.append("the grace period, which the search measures, stays a 27th of the epochs")

@@ -34,7 +34,7 @@ class Rungs:
         """Enter a trial's lowest value so far at an epoch; False if it is to stop there.
 
         The first rung cuts nobody before it holds `reduction_factor` trials. At the later ones,
-        where those stand that were good enough, the best may go on from the second trial on. A
+        where most were good enough before, the best alone goes on from the second trial on. A
         trial that is asked about twice counts once.
         """
         if epoch not in self.values:
@@ -74,7 +74,7 @@ class HalvingChoice:
         """The choice in words."""
         if not self.correlations:
             return (
-                f"{self.num_whole} trials were trained whole, too few to measure whether early "
+                f"trials trained whole so far: {self.num_whole}, too few to measure whether early "
                 f"ranks mislead; trials may be stopped from epoch {self.grace_epochs} on"
             )
         seen = ", ".join(f"epoch {e}: {rho:.2f}" for e, rho in self.correlations.items())

@@ -1,8 +1,8 @@
 """Optuna's TPE sampler: the same draws in less time.
 
-TPE draws each hyperparameter, or group of them, from all trials: for every one it ranks the
-trials anew and translates their values anew. Here that is done once a trial. Of a study that
-shows the best and the latest trials alone it calls as many good as of the whole.
+TPE draws each group of hyperparameters, here groups of one, from all trials: for every group it
+ranks the trials anew and translates their values anew. Here that is done once a trial. Of a study
+that shows the best and the latest trials alone it calls as many good as of the whole.
 """
 
 import functools

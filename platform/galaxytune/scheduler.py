@@ -53,7 +53,8 @@ class StudyScheduler(FIFOScheduler):
             self._begin(chosen["grace_epochs"])
         elif ledger.plan.stops_early:
             self._begin(ledger.plan.grace_epochs or self._first_grace)
-        self._measure()
+        with ledger.writing():
+            self._measure()
 
     def on_trial_result(self, controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Record an epoch and decide; Tune calls this before anyone else learns of it."""
@@ -179,10 +180,12 @@ class StudyScheduler(FIFOScheduler):
     def _measure(self) -> None:
         """Choose the grace period anew by what the trials that were trained whole show."""
         plan, ledger = self.ledger.plan, self.ledger
-        if not plan.stops_early or plan.grace_epochs is not None:
+        has_rungs = plan.stops_early and self._first_grace < plan.longest_epochs
+        if not has_rungs or plan.grace_epochs is not None:
             return
-        whole = [r.id for r in ledger.records.values() if r.status == "complete" and r.epochs > 1]
-        if not self._num_measured < len(whole) <= MOST_MEASURED:
+        complete = (r for r in ledger.records.values() if r.status == "complete")
+        whole = [r.id for r in complete if r.epochs > self._first_grace][:MOST_MEASURED]
+        if len(whole) <= self._num_measured:
             return
         choice = choose_grace(
             [ledger.curves[i] for i in whole],

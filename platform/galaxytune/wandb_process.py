@@ -54,7 +54,7 @@ class WandbRuns:
                 console="off",
                 x_disable_stats=True,
                 disable_git=True,
-                init_timeout=float(os.environ.get("WANDB_INIT_TIMEOUT", _SECONDS_TO_OPEN)),
+                init_timeout=float(os.environ.get("WANDB_INIT_TIMEOUT") or _SECONDS_TO_OPEN),
             ),
         )
         self.last_epoch[trial] = 0
