@@ -32,7 +32,7 @@ def record(folder: StudyFolder, trial_id: str) -> TrialRecord:
 def misbehaved(small_ray: None, toy_npz: Path, tmp_path_factory) -> StudyFolder:
     """A finished study whose trials misbehave in six ways, but the first and the last."""
     folder = pretended_study(
-        toy_npz, tmp_path_factory.mktemp("studies"), trials=8, max_silence_minutes=0.1
+        toy_npz, tmp_path_factory.mktemp("studies"), trials=8, max_silence_minutes=0.06
     )
     run_study(folder, trainable=misbehaving.misbehaves)
     return folder
@@ -60,7 +60,7 @@ def test_an_exception_fails_its_trial_after_its_retries(misbehaved) -> None:
 
 def test_a_trial_that_never_reports_is_ended(misbehaved) -> None:
     bad = record(misbehaved, misbehaving.SILENT)
-    assert bad.reason == "reported nothing for 0.1 minutes"
+    assert bad.reason == "reported nothing for 0.06 minutes"
 
 
 def test_a_slow_clean_up_costs_no_other_trial(misbehaved) -> None:
@@ -134,10 +134,10 @@ def test_a_short_study_says_that_too_few_trials_were_measured(begin_study) -> No
 
 
 def test_where_early_ranks_mislead_every_later_trial_is_trained_whole(begin_study) -> None:
-    folder = begin_study(halving=True, trials=30)
+    folder = begin_study(halving=True, trials=24)
     run_study(folder, trainable=misbehaving.crosses_over)
     chosen = json.loads(folder.halving_file.read_text())
     assert chosen["grace_epochs"] is None
     assert "every trial is trained whole" in chosen["sentence"]
     ends = [record.status for record in folder.records()]
-    assert "pruned" in ends[:12] and set(ends[22:]) == {"complete"}
+    assert "pruned" in ends[:12] and set(ends[19:]) == {"complete"}
