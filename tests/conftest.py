@@ -83,8 +83,8 @@ def small_ray() -> Iterator[None]:
         yield
 
 
-def pretended_study(data: Path, storage: Path, **changes: Any) -> StudyFolder:
-    """A study of four-epoch trials, for trainables that only pretend."""
+def small_study(data: Path, storage: Path, **changes: Any) -> StudyFolder:
+    """A study of four trials of four epochs, unless changed; most trainables only pretend."""
     from galaxytune.search import new_study
 
     values: dict[str, Any] = {
@@ -103,7 +103,7 @@ def pretended_study(data: Path, storage: Path, **changes: Any) -> StudyFolder:
 @pytest.fixture
 def begin_study(toy_npz: Path, tmp_path: Path) -> Callable[..., StudyFolder]:
     """A function that makes a study of four-epoch trials, for trainables that only pretend."""
-    return partial(pretended_study, toy_npz, tmp_path / "studies")
+    return partial(small_study, toy_npz, tmp_path / "studies")
 
 
 @pytest.fixture

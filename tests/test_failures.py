@@ -13,7 +13,7 @@ from analysis.trial_record import TrialRecord
 from galaxytune.search import run_study
 from galaxytune.study_folder import StudyFolder
 from tests import misbehaving
-from tests.conftest import pretended_study
+from tests.conftest import small_study
 from tests.test_study import assert_whole, optuna_trials, wait_for
 
 pytestmark = [pytest.mark.soak, pytest.mark.usefixtures("small_ray")]
@@ -31,7 +31,7 @@ def record(folder: StudyFolder, trial_id: str) -> TrialRecord:
 @pytest.fixture(scope="module")
 def misbehaved(small_ray: None, toy_npz: Path, tmp_path_factory) -> StudyFolder:
     """A finished study whose trials misbehave in six ways, but the first and the last."""
-    folder = pretended_study(
+    folder = small_study(
         toy_npz, tmp_path_factory.mktemp("studies"), trials=8, max_silence_minutes=0.06
     )
     run_study(folder, trainable=misbehaving.misbehaves)

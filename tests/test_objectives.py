@@ -1,6 +1,5 @@
 """More than one goal: a Pareto front, a limit on the tree residual, fresh seeds for the winner."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,34 +10,21 @@ from optuna.trial import TrialState
 from analysis.leaderboard import best_trial, pareto_front, ranked
 from galaxytune.confirmation import Confirmed, best_configs, confirm_study, verdict
 from galaxytune.penalising_sampler import BLAMED, PenalisingSampler
-from galaxytune.ray_cluster import ClusterAddress, ray_connection
+from galaxytune.ray_cluster import ClusterAddress
 from galaxytune.report_command import report_studies
-from galaxytune.search import new_study, run_study
+from galaxytune.search import run_study
 from galaxytune.search_commands import leaderboard_of
 from galaxytune.study_folder import StudyFolder
-from galaxytune.study_plan import make_plan
+from tests.conftest import small_study
 from tests.test_constraint_study import record
 from tests.test_study import assert_whole, optuna_trials
 
-
-@pytest.fixture(scope="module", autouse=True)
-def small_ray() -> Iterator[None]:
-    with ray_connection(ClusterAddress(local_cpus=2)):
-        yield
+pytestmark = pytest.mark.usefixtures("small_ray")
 
 
 def trained(toy_npz: Path, storage: Path, **changes: Any) -> StudyFolder:
-    values: dict[str, Any] = {
-        "name": "s",
-        "architectures": ["simple_cnn"],
-        "data": str(toy_npz),
-        "trials": 4,
-        "epochs": 2,
-        "halving": False,
-        "wandb": "disabled",
-        "set": {"width": 0.1, "batch_size": 32},
-    }
-    folder = new_study(make_plan(values | changes), storage)
+    own = {"epochs": 2, "set": {"width": 0.1, "batch_size": 32}}
+    folder = small_study(toy_npz, storage, **{**own, **changes})
     run_study(folder)
     return folder
 
