@@ -282,7 +282,7 @@ def wait_for(condition, seconds: float) -> None:
 @pytest.mark.soak
 def test_a_killed_driver_loses_nothing(toy_npz: Path, tmp_path: Path) -> None:
     changes = {"architectures": ["simple_cnn"], "set": {"width": 0.1, "batch_size": 32}}
-    folder = new_study(plan(toy_npz, trials=4, wandb="offline", **changes), tmp_path)
+    folder = new_study(plan(toy_npz, wandb="offline", **changes), tmp_path)
     command = [GALAXYTUNE, "resume", "toy", "--storage", str(tmp_path), "--local-cpus", "2"]
     with subprocess.Popen(
         command, stderr=subprocess.DEVNULL, cwd=tmp_path, env=clean_environment()
@@ -290,7 +290,7 @@ def test_a_killed_driver_loses_nothing(toy_npz: Path, tmp_path: Path) -> None:
         wait_for(lambda: len(folder.records()) >= 2, 90)
         os.kill(driver.pid, signal.SIGKILL)
     kept = folder.records()
-    assert 2 <= len(kept) < 4
+    assert 2 <= len(kept) < 6
     wait_for(lambda: folder.state() == "interrupted", 10)
     again = subprocess.run(
         command,
