@@ -1,11 +1,8 @@
 """What the sampler is shown: everything at first, later the best and the latest, never more."""
 
 import random
-import warnings
 
 import optuna
-import pytest
-from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from galaxytune.penalising_sampler import BLAMED, PenalisingSampler
@@ -26,49 +23,6 @@ def numbered(trials: list[FrozenTrial]) -> list[FrozenTrial]:
     study = optuna.create_study()
     study.add_trials(trials)
     return study.get_trials(deepcopy=False)
-
-
-def tpe(kind: type[TPESampler] = TPESampler, *, in_groups: bool = False) -> TPESampler:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return kind(seed=0, multivariate=in_groups, group=in_groups)
-
-
-def draws(sampler: BaseSampler, num_objectives: int) -> list[dict[str, float]]:
-    """What five workers at once draw in 60 trials, most parameters being conditional."""
-    chance = random.Random(0)
-    study = optuna.create_study(sampler=sampler, directions=["minimize"] * num_objectives)
-    drawn, running = [], []
-    for _ in range(60):
-        trial = study.ask()
-        if trial.suggest_float("x", 0, 1) > 0.3:
-            trial.suggest_categorical("kind", ["a", "b"])
-        for name in "pqrs":
-            if chance.random() < 0.2:
-                trial.suggest_int(name, 1, 5)
-        drawn.append(trial.params)
-        running.append(trial)
-        if len(running) == 5:
-            value = chance.random()
-            told = running.pop(chance.randrange(5))
-            if num_objectives == 1 and value < 0.5:
-                told.report(value, 1)
-                study.tell(told, state=TrialState.PRUNED)
-            else:
-                study.tell(told, [value] * num_objectives)
-    return drawn
-
-
-@pytest.mark.parametrize("in_groups", [False, True])
-@pytest.mark.parametrize("num_objectives", [1, 2])
-def test_a_short_study_draws_as_optuna_alone_does(num_objectives: int, in_groups: bool) -> None:
-    def made(kind: type[TPESampler] = TPESampler) -> TPESampler:
-        return tpe(kind, in_groups=in_groups)
-
-    optuna_alone = draws(made(), num_objectives)
-    assert draws(made(QuickTPESampler), num_objectives) == optuna_alone
-    assert draws(PenalisingSampler(made()), num_objectives) == optuna_alone
-    assert draws(PenalisingSampler(made(QuickTPESampler)), num_objectives) == optuna_alone
 
 
 def test_the_best_are_shown_however_old_they_are() -> None:
@@ -116,10 +70,9 @@ def test_running_trials_are_always_shown_and_unblamed_failures_never() -> None:
 def test_of_a_long_study_the_sampler_still_calls_the_best_25_good() -> None:
     chance = random.Random(2)
     values = [chance.random() for _ in range(400)]
-    sampler = tpe(QuickTPESampler)
+    sampler = QuickTPESampler(seed=0)
     study = optuna.create_study(sampler=PenalisingSampler(sampler))
     study.add_trials([ended(value) for value in values])
     study.ask().suggest_float("x", 0, 1)
-    assert isinstance(sampler, QuickTPESampler)
     good = {trial.value for trial in sampler.good_trials}
     assert good == set(sorted(values)[:NUM_BEST])

@@ -5,6 +5,7 @@ how do their early ranks agree with their final ones? Halving begins at once, fo
 are dear; the measurement that follows sets the grace period right, or ends the halving.
 """
 
+import bisect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,9 +26,10 @@ class Rungs:
         """Rungs at grace, grace x eta, grace x eta^2 ... below max_epochs."""
         self.reduction_factor = reduction_factor
         self.values: dict[int, dict[str, float]] = {}
+        self._ordered: dict[int, list[float]] = {}  # the same values, the lowest first
         epoch = grace_epochs
         while epoch < max_epochs:
-            self.values[epoch] = {}
+            self.values[epoch], self._ordered[epoch] = {}, []
             epoch *= reduction_factor
 
     def may_continue(self, trial_id: str, epoch: int, value: float) -> bool:
@@ -39,12 +41,15 @@ class Rungs:
         """
         if epoch not in self.values:
             return True
-        rung = self.values[epoch]
+        rung, ordered = self.values[epoch], self._ordered[epoch]
+        if trial_id in rung:
+            del ordered[bisect.bisect_left(ordered, rung[trial_id])]
         rung[trial_id] = value
+        bisect.insort(ordered, value)
         if epoch == min(self.values) and len(rung) < self.reduction_factor:
             return True
         num_promoted = max(1, len(rung) // self.reduction_factor)
-        return value <= sorted(rung.values())[num_promoted - 1]
+        return value <= ordered[num_promoted - 1]
 
     def enter(self, curves: Mapping[str, Curve]) -> None:
         """Enter what trials have reached already."""

@@ -49,9 +49,8 @@ def study_sampler(plan: StudyPlan, num_drawn: int = 0) -> BaseSampler:
     (benchmarks/2026-11-23-search-efficiency.md).
     """
     tpe = QuickTPESampler(
-        multivariate=False,
         # Optuna's own 10 would leave a short study nothing but random draws
-        n_startup_trials=max(4, min(10, plan.trials // 4)),
+        num_random=max(4, min(10, plan.trials // 4)),
         # a resumed sampler must not draw its first draws again
         seed=(plan.seed + 1_000_003 * num_drawn) % 2**32,
     )

@@ -6,7 +6,7 @@ weight the older they are.
 """
 
 import heapq
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import optuna
@@ -41,26 +41,29 @@ class TrialHistory:
     """Ended trials in the order of their numbers, of which it remembers the best and the latest.
 
     What is kept grows by what has ended since the last look, so that a look costs the same
-    whatever the number of trials, but for the passage through their list.
+    whatever the number of trials.
     """
 
     def __init__(self, blamed: str) -> None:
         """Nothing has ended yet. Failed trials count if they have the user attribute `blamed`."""
         self._blamed = blamed
-        self._known: set[int] = set()
+        self._known: set[int] = set()  # numbers of those that have ended
+        self._num_passed = 0  # all before that number have
         self.num_ended = 0  # of which a sampler could learn
         self._best: list[FrozenTrial] = []
         self._latest: list[FrozenTrial] = []
         self.extremes: list[tuple[float, float]] = []  # lowest and highest value by objective
 
-    def shown(self, trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
-        """Those of a study's trials that a sampler is to see, by their numbers.
+    def shown(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        """Those of a study's trials, all in the order of numbers, that a sampler is to see.
 
         All that run, the best NUM_BEST, and of the others the latest: MOST_SHOWN that have ended.
         Lower values are better.
         """
         running, ended = [], []
-        for trial in trials:
+        while self._num_passed < len(trials) and self._num_passed in self._known:
+            self._num_passed += 1
+        for trial in trials[self._num_passed :]:
             if trial.number in self._known:
                 continue
             if trial.state == TrialState.RUNNING:

@@ -1,0 +1,113 @@
+"""Quick TPE draws what Optuna's TPE draws: its densities are Optuna's, and so are its choices."""
+
+import random
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator, _ParzenEstimatorParameters
+from optuna.samplers._tpe.sampler import default_weights
+from optuna.trial import TrialState
+
+from galaxytune.parzen import parzen_estimate
+from galaxytune.penalising_sampler import PenalisingSampler
+from galaxytune.quick_tpe import QuickTPESampler
+
+PARAMETERS = _ParzenEstimatorParameters(
+    prior_weight=1.0,
+    consider_magic_clip=True,
+    consider_endpoints=False,
+    weights=default_weights,
+    multivariate=False,
+)
+DISTRIBUTIONS = {
+    "linear": FloatDistribution(-1, 3),
+    "logarithmic": FloatDistribution(1e-5, 0.1, log=True),
+    "stepped": FloatDistribution(0, 1, step=0.1),
+    "whole": IntDistribution(1, 40),
+    "whole and logarithmic": IntDistribution(1, 400, log=True),
+    "choice": CategoricalDistribution("abcd"),
+}
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+@pytest.mark.parametrize("num_seen", [0, 1, 2, 5, 30, 225])
+def test_an_estimate_is_optunas(name: str, num_seen: int) -> None:
+    distribution = DISTRIBUTIONS[name]
+    drawn = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=num_seen))
+    values = (drawn.ask({"x": distribution}).params["x"] for _ in range(num_seen))
+    seen = np.array([distribution.to_internal_repr(value) for value in values], float)
+    theirs = _ParzenEstimator({"x": seen}, {"x": distribution}, PARAMETERS)
+    ours = parzen_estimate(seen, distribution)
+    candidates = theirs.sample(np.random.RandomState(1), 200)["x"]
+    assert np.allclose(ours.draw(np.random.RandomState(1), 200), candidates, rtol=1e-9)
+    constant = ours.log_density(candidates) - theirs.log_pdf({"x": candidates})
+    assert np.ptp(constant) < 1e-9
+
+
+def draws(sampler: BaseSampler, num_objectives: int) -> list[dict[str, Any]]:
+    """What five workers at once draw in 60 trials, most parameters being conditional.
+
+    No choices and no narrow ranges: of two candidates as likely as each other rounding chooses.
+    """
+    chance = random.Random(0)
+    study = optuna.create_study(sampler=sampler, directions=["minimize"] * num_objectives)
+    drawn, running = [], []
+    for _ in range(60):
+        trial = study.ask()
+        if trial.suggest_float("x", 0, 1) > 0.3:
+            trial.suggest_float("y", 1e-4, 1, log=True)
+        for name in "pqrs":
+            if chance.random() < 0.2:
+                trial.suggest_int(name, 1, 5000)
+        drawn.append(trial.params)
+        running.append(trial)
+        if len(running) == 5:
+            value = chance.random()
+            told = running.pop(chance.randrange(5))
+            if num_objectives == 1 and value < 0.5:
+                told.report(value, 1)
+                study.tell(told, state=TrialState.PRUNED)
+            else:
+                study.tell(told, [value] * num_objectives)
+    return drawn
+
+
+@pytest.mark.parametrize("num_objectives", [1, 2])
+def test_a_short_study_draws_as_optuna_alone_does(num_objectives: int) -> None:
+    optuna_alone = draws(TPESampler(seed=0, multivariate=False), num_objectives)
+    for sampler in (
+        QuickTPESampler(seed=0),
+        PenalisingSampler(TPESampler(seed=0, multivariate=False)),
+        PenalisingSampler(QuickTPESampler(seed=0)),
+    ):
+        drawn = draws(sampler, num_objectives)
+        assert [set(params) for params in drawn] == [set(params) for params in optuna_alone]
+        for ours, theirs in zip(drawn, optuna_alone):
+            assert ours == pytest.approx(theirs, rel=1e-6)
+
+
+def test_what_cannot_be_estimated_is_an_error() -> None:
+    class Odd(BaseDistribution):
+        def to_internal_repr(self, param_value_in_external_repr: object) -> float:
+            return 0.0
+
+        def to_external_repr(self, param_value_in_internal_repr: float) -> object:
+            return None
+
+        def single(self) -> bool:
+            return True
+
+        def _contains(self, param_value_in_internal_repr: float) -> bool:
+            return True
+
+    with pytest.raises(TypeError, match="no estimate of"):
+        parzen_estimate(np.empty(0), Odd())
