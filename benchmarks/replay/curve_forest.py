@@ -2,9 +2,11 @@
 
 A forest maps a config's coordinates to the logarithm of its whole curve. What it misses of the
 recorded curves, each predicted by trees that had not seen it, is kept, and every new config is
-given one of these misses, whole, from a config whose curve is about as low. So a curve scatters
+given one of these misses, whole, from a config whose predicted curve is alike. So a curve scatters
 about the forest's mean as the real ones do, from epoch to epoch and from config to config, and
-the best of many is as far from the rest as among the recorded.
+the best of many is as far from the rest as among the recorded. Alike is the whole curve, not its
+lowest value: the miss of a slow starter, added to the curve of a quick one, would make first
+epochs far better than any network's last.
 
 Configs that diverged, or collapsed to a constant answer, are no part of that: another forest says
 how likely a config is to do so, and then it gets the curve of one that did. Among the others they
@@ -28,7 +30,7 @@ from benchmarks.replay.recorded_curves import RecordedCurves
 from benchmarks.replay.simulation import Curve
 
 _NUM_TREES = 100
-_NUM_ALIKE = 20  # configs about as good, of which one lends its miss
+_NUM_ALIKE = 20  # configs, of which one lends its miss
 _NUM_FOLDS = 10
 _COLLAPSED = 1.25  # times the median of all lowest values: far outside how trained ones scatter
 
@@ -64,7 +66,7 @@ class CurveForest:
         regressor = _regressor(seed)
         folds = KFold(_NUM_FOLDS, shuffle=True, random_state=seed)
         unseen = cross_val_predict(regressor, places[whole], logs, cv=folds)
-        self._misses, self._levels = logs - unseen, unseen.min(axis=1)
+        self._misses, self._predicted = logs - unseen, unseen
         self.error = _error(logs.min(axis=1), unseen.min(axis=1))
         seconds = np.log(np.where(np.isnan(recorded.seconds), 1.0, recorded.seconds))[whole]
         targets = np.column_stack([logs, seconds])
@@ -92,7 +94,8 @@ class CurveForest:
         if self._classifier is not None:
             if chance.random() < self._classifier.predict_proba(place)[0, 1]:
                 return Curve(self._failed[chance.integers(len(self._failed))], seconds)
-        alike = np.argsort(np.abs(self._levels - logs.min()))[:_NUM_ALIKE]
+        unlike = np.square(self._predicted - logs).sum(axis=1)
+        alike = np.argsort(unlike)[:_NUM_ALIKE]
         return Curve(np.exp(logs + self._misses[chance.choice(alike)]), seconds)
 
     def _mean(self, place: NDArray[np.float64]) -> NDArray[np.float64]:
