@@ -17,6 +17,8 @@ from benchmarks.replay.search_plan import random_configs, search_plan, searched
 from benchmarks.replay.simulation import Curve, Job, Method, Outcome, simulate
 from tests.synthetic_curves import EPOCHS, synthetic_rmse, write_synthetic_curves
 
+RECORDED = Path(__file__).parents[1] / "benchmarks" / "curves" / "simple_cnn.parquet"
+
 
 @pytest.fixture(scope="module")
 def curves_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -126,9 +128,19 @@ def test_the_forest_ranks_configs_it_has_not_seen(recorded: RecordedCurves) -> N
     configs = [searched(values) for values in random_configs(plan, seed=5)][1:]
     quiet = np.random.default_rng(0)
     real = np.array([synthetic_rmse(config, quiet).min() for config in configs])
-    guessed = np.array([forest.drawn(0).curve(config).rmse.min() for config in configs])
-    assert np.corrcoef(real, guessed)[0, 1] > 0.5
+    draws = [forest.drawn(seed) for seed in range(8)]
+    guessed = np.array([np.mean([d.curve(c).rmse.min() for d in draws]) for c in configs])
+    assert np.corrcoef(real, guessed)[0, 1] > 0.6
     assert forest.error.rank_correlation > 0.5
+
+
+def test_no_simulated_first_epoch_is_far_better_than_any_recorded() -> None:
+    recorded = read_curves(RECORDED)
+    curves = CurveForest(recorded).drawn(0)
+    plan = search_plan(recorded.architecture, trials=600, epochs=recorded.num_epochs)
+    configs = [searched(values) for values in random_configs(plan, seed=5)][1:]
+    first = np.array([curves.curve(config).rmse[0] for config in configs])
+    assert np.nanmin(first) > 0.9 * np.nanmin(recorded.rmse[:, 0])
 
 
 def test_the_nearest_config_lends_its_curve(recorded: RecordedCurves) -> None:

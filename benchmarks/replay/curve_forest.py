@@ -15,7 +15,7 @@ would make misses of a third, and configs far better than any that was recorded.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,10 +72,10 @@ class CurveForest:
         targets = np.column_stack([logs, seconds])
         self._trees = regressor.fit(places[whole], targets).estimators_
         self._failed = recorded.rmse[~whole]
-        self._classifier = None
+        self._judges: list[Any] = []  # trees that say how likely a config is to fail
         if len(self._failed):
             classifier = ExtraTreesClassifier(_NUM_TREES, random_state=seed)
-            self._classifier = classifier.fit(places, ~whole)
+            self._judges = classifier.fit(places, ~whole).estimators_
 
     def drawn(self, seed: int) -> "DrawnCurves":
         """A source of curves; another seed gives configs other misses."""
@@ -89,20 +89,13 @@ class CurveForest:
     def curve(self, config: Mapping[str, Any], chance: np.random.Generator) -> Curve:
         """A curve of a config that was not recorded."""
         place = self._coordinates.vector(config)[None]
-        mean = self._mean(place)
+        mean = _mean(self._trees, place)
         logs, seconds = mean[:-1], float(np.exp(mean[-1]))
-        if self._classifier is not None:
-            if chance.random() < self._classifier.predict_proba(place)[0, 1]:
-                return Curve(self._failed[chance.integers(len(self._failed))], seconds)
+        if self._judges and chance.random() < _mean(self._judges, place)[1]:
+            return Curve(self._failed[chance.integers(len(self._failed))], seconds)
         unlike = np.square(self._predicted - logs).sum(axis=1)
         alike = np.argsort(unlike)[:_NUM_ALIKE]
         return Curve(np.exp(logs + self._misses[chance.choice(alike)]), seconds)
-
-    def _mean(self, place: NDArray[np.float64]) -> NDArray[np.float64]:
-        single = place.astype(np.float32)
-        votes = [tree.tree_.predict(single)[0, :, 0] for tree in self._trees]
-        mean: NDArray[np.float64] = np.mean(votes, axis=0)
-        return mean
 
 
 class DrawnCurves:
@@ -125,6 +118,18 @@ class DrawnCurves:
 
 def _key(config: Mapping[str, Any]) -> str:
     return json.dumps(dict(sorted(config.items())))
+
+
+def _mean(trees: Sequence[Any], place: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What trees say of one config on average, a seventh of a call of the forest's own.
+
+    Coordinates [1, F] to the outputs, or of a classifier to the probability of each class.
+    """
+    single = place.astype(np.float32)
+    mean: NDArray[np.float64] = np.mean(
+        [tree.tree_.predict(single).ravel() for tree in trees], axis=0
+    )
+    return mean
 
 
 def _regressor(seed: int) -> ExtraTreesRegressor:
