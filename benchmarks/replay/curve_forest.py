@@ -2,11 +2,12 @@
 
 A forest maps a config's coordinates to the logarithm of its whole curve. What it misses of the
 recorded curves, each predicted by trees that had not seen it, is kept, and every new config is
-given one of these misses, whole, from a config whose predicted curve is alike. So a curve scatters
-about the forest's mean as the real ones do, from epoch to epoch and from config to config, and
-the best of many is as far from the rest as among the recorded. Alike is the whole curve, not its
-lowest value: the miss of a slow starter, added to the curve of a quick one, would make first
-epochs far better than any network's last.
+lent one of these misses, whole, the likelier the more alike their predicted curves are. So a curve
+scatters about the forest's mean as the real ones do, from epoch to epoch and from config to
+config, and the best of many is as far from the rest as among the recorded. It is the whole curve
+that has to be alike, not its lowest value: the miss of a slow starter, added to the curve of a
+quick one, would make first epochs far better than any network's last. And there is no number of
+lenders at which it ends: regions without a single lucky one would be dead, however good.
 
 Configs that diverged, or collapsed to a constant answer, are no part of that: another forest says
 how likely a config is to do so, and then it gets the curve of one that did. Among the others they
@@ -30,7 +31,7 @@ from benchmarks.replay.recorded_curves import RecordedCurves
 from benchmarks.replay.simulation import Curve
 
 _NUM_TREES = 100
-_NUM_ALIKE = 20  # configs, of which one lends its miss
+_NUM_ALIKE = 10  # how far configs lend their misses: as far as so many are, fewer from farther off
 _NUM_FOLDS = 10
 _COLLAPSED = 1.25  # times the median of all lowest values: far outside how trained ones scatter
 
@@ -94,8 +95,10 @@ class CurveForest:
         if self._judges and chance.random() < _mean(self._judges, place)[1]:
             return Curve(self._failed[chance.integers(len(self._failed))], seconds)
         unlike = np.square(self._predicted - logs).sum(axis=1)
-        alike = np.argsort(unlike)[:_NUM_ALIKE]
-        return Curve(np.exp(logs + self._misses[chance.choice(alike)]), seconds)
+        reach = np.sort(unlike)[min(_NUM_ALIKE, len(unlike)) - 1]
+        weights = np.exp(-unlike / reach)
+        lender = chance.choice(len(weights), p=weights / weights.sum())
+        return Curve(np.exp(logs + self._misses[lender]), seconds)
 
 
 class DrawnCurves:
