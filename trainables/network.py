@@ -40,11 +40,11 @@ class GalaxyNetwork(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """What the head reads of images, [B, F]; only where `has_frozen_features`."""
-        raise NotImplementedError(f"{type(self).__name__} keeps no frozen features")
+        raise TypeError(f"{type(self).__name__} keeps no frozen features")
 
     def head(self, features: Tensor) -> Tensor:
         """Vote fractions [B, 37] for what `features` returned."""
-        raise NotImplementedError(f"{type(self).__name__} keeps no frozen features")
+        raise TypeError(f"{type(self).__name__} keeps no frozen features")
 
     def explained_layer(self) -> nn.Module:
         """The layer whose map [B, C, h, w] Grad-CAM weighs: here the last convolution."""
