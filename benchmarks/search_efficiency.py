@@ -2,13 +2,15 @@
 
     python benchmarks/search_efficiency.py benchmarks/curves/simple_cnn.parquet [--out FOLDER]
         [--seeds 30] [--workers 1 4 16] [--trials 100] [--syne-tune VENV/bin/python]
-        [--source forest|nearest] [--metric val_rmse]
+        [--source forest|nearest] [--metric val_rmse] [--landscapes 10]
     python benchmarks/search_efficiency.py benchmarks/curves/simple_cnn.parquet --quick
 
-Random search goes on until it has used the device time of `--trials` whole trainings of random
-configs. The target is the lowest RMSE that it ends with, the median over its seeds; what counts is
-the device time until a method has seen a value as low. The others end there too, but not before
-`--course` trainings, over which the course of all is drawn. What stands between the
+Several landscapes are made of the recording, each of other three quarters of its configs, and the
+seeds are shared out between them. Random search goes on until it has used the device time of
+`--trials` whole trainings of random configs. A landscape's target is the lowest RMSE that it ends
+with there, the median of ten random searches; what counts is the device time until a method has
+seen a value as low. The others end there too, but not before `--course` trainings, over which the
+course of all is drawn. What stands between the
 recorded configs is said in benchmarks/replay/curve_forest.py. A search that was simulated is
 kept in FOLDER/runs.jsonl, so a call that was broken off goes on. The ratios come last.
 
@@ -95,9 +97,23 @@ def print_ratios(rows: list[TimeToTarget]) -> None:
         )
 
 
+def random_targets(
+    runs: Runs, landscape: Landscape, arguments: argparse.Namespace, budget: float
+) -> list[float]:
+    """Of each landscape, the lowest RMSE that random search ends with, the median of some."""
+    seeds = landscape.num_variants * arguments.target_seeds
+    found = runs.get(searches([RANDOM], [1], seeds, budget), arguments.processes)
+    ends: dict[int, list[float]] = {}
+    for search, outcome in found.items():
+        ends.setdefault(landscape.variant(search.seed), []).append(outcome.best[-1])
+    return [float(np.median(ends[variant])) for variant in sorted(ends)]
+
+
 def compare(arguments: argparse.Namespace, folder: Path) -> None:
     """Simulate what is missing and report."""
-    landscape = Landscape(arguments.curves, arguments.metric, arguments.source)
+    landscape = Landscape(
+        arguments.curves, arguments.metric, arguments.source, num_variants=arguments.landscapes
+    )
     recorded = landscape.read()
     describe(recorded, landscape)
     training = seconds_per_training(recorded)
@@ -107,22 +123,25 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
     outcomes = runs.get(
         searches([RANDOM], arguments.workers, arguments.seeds, budget), arguments.processes
     )
-    target = float(np.median([outcome.best[-1] for outcome in outcomes.values()]))
+    targets = random_targets(runs, landscape, arguments, budget)
     course = arguments.course * training
+
+    def ending(names: list[str], seeds: int, least: float) -> list[Search]:
+        wanted = searches(names, arguments.workers, seeds, budget)
+        return [replace(s, target=targets[landscape.variant(s.seed)], least=least) for s in wanted]
+
     fast = [m for m in methods if m not in {*SLOW, RANDOM}]
-    wanted = searches(fast, arguments.workers, arguments.seeds, budget)
-    ending = [replace(search, target=target, least=course) for search in wanted]
-    outcomes |= runs.get(ending, arguments.processes)
-    slow = [m for m in methods if m in SLOW]
-    wanted = searches(slow, arguments.workers, arguments.slow_seeds, budget)
-    ending = [replace(search, target=target) for search in wanted]
-    rows = times_to_target(outcomes | runs.get(ending, arguments.processes), target, training)
-    points = list(regrets(outcomes, course, training))
-    lowest = min(outcome.best[-1] for outcome in outcomes.values())
+    outcomes |= runs.get(ending(fast, arguments.seeds, course), arguments.processes)
+    slow = runs.get(
+        ending([m for m in methods if m in SLOW], arguments.slow_seeds, 0.0), arguments.processes
+    )
+    rows = times_to_target(outcomes | slow, targets, training)
+    points = list(regrets(outcomes, targets, course, training))
     write_csv(folder / "times.csv", rows)
     write_csv(folder / "regret.csv", points)
-    save_figure(regret_figure(points, lowest, target), folder, "regret")
-    print(f"target {target:.4f}; device time in whole trainings, median [95 % interval]")
+    save_figure(regret_figure(points), folder, "regret")
+    print(f"targets {min(targets):.4f} to {max(targets):.4f}")
+    print("device time in whole trainings, median [95 % interval]")
     print("\n".join(line(row) for row in rows))
     print_ratios(rows)
 
@@ -138,6 +157,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--slow-seeds", type=int, default=10)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--trials", type=int, default=100, help="of random search")
+    parser.add_argument("--landscapes", type=int, default=10, help="1: all configs in one")
+    parser.add_argument("--target-seeds", type=int, default=10, help="of random search, in each")
     parser.add_argument("--course", type=float, default=30, help="trainings that are drawn")
     parser.add_argument("--methods", nargs="+", help="default: all")
     parser.add_argument("--metric", default="val_rmse", help="a column of the recording")
@@ -148,7 +169,7 @@ def parsed() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.seeds, arguments.trials, arguments.workers = 3, 20, [1, 4]
-        arguments.course = 5
+        arguments.course, arguments.landscapes, arguments.target_seeds = 5, 3, 3
         arguments.syne_tune = None
     return arguments
 

@@ -183,6 +183,20 @@ def test_the_speed_up_takes_random_searchs_budget_where_it_does_not_arrive() -> 
         for name, ended in found.items()
         for seed, outcome in enumerate(ended)
     }
-    ours, random = times_to_target(outcomes, target=0.1, seconds_per_training=2.0)
+    ours, random = times_to_target(outcomes, targets=[0.1], seconds_per_training=2.0)
     assert (ours.method, ours.median, ours.speed_up) == (OURS, 3.0, 10.0)
     assert (random.num_reached, random.num_seeds, random.median) == (1, 3, math.inf)
+
+
+def test_each_landscape_is_made_of_other_configs_and_has_its_own_target(curves_file: Path) -> None:
+    landscape = Landscape(curves_file, num_variants=3)
+    recorded = landscape.read()
+    parts = [landscape.part(recorded, variant) for variant in range(3)]
+    assert {len(part) for part in parts} == {1 + round(0.75 * (len(recorded) - 1))}
+    assert all(part.configs[0] == recorded.configs[0] for part in parts)  # the published one
+    assert parts[0].configs != parts[1].configs != parts[2].configs
+    found = {
+        Search(RANDOM, 1, seed, 60.0): Outcome([1.0], [0.1 + seed / 100]) for seed in range(6)
+    }
+    (row,) = times_to_target(found, targets=[0.1, 0.1, 0.155], seconds_per_training=1.0)
+    assert row.num_reached == 3  # seeds 0, 2 and 5: 0.10, 0.12 and 0.15

@@ -41,55 +41,68 @@ class TimeToTarget:
 
 
 def times_to_target(
-    outcomes: Mapping[Search, Outcome], target: float, seconds_per_training: float
+    outcomes: Mapping[Search, Outcome], targets: Sequence[float], seconds_per_training: float
 ) -> list[TimeToTarget]:
-    """A row for each method and number of workers, random search the measure."""
+    """A row for each method and number of workers, random search the measure.
+
+    targets: one for each landscape; the search with seed s is in landscape s modulo their number.
+    """
     groups = grouped(outcomes)
     budget = max(search.budget for search in outcomes) / seconds_per_training
+
+    def times_of(found: Mapping[int, Outcome]) -> dict[int, float]:
+        return {
+            seed: outcome.seconds_to(targets[seed % len(targets)]) / seconds_per_training
+            for seed, outcome in found.items()
+        }
+
     rows = []
     for (method, num_workers), found in groups.items():
-        times = np.array([o.seconds_to(target) for o in found]) / seconds_per_training
-        random = np.array([o.seconds_to(target) for o in groups[RANDOM, num_workers]])
-        random = np.minimum(random / seconds_per_training, budget)
-        medians, median = _resampled(times), _median(times)
+        times = times_of(found)
+        random = {s: min(t, budget) for s, t in times_of(groups[RANDOM, num_workers]).items()}
+        medians, median = _resampled(times, len(targets)), _median([*times.values()])
         low, high = _interval(medians)
-        ratio_low, ratio_high = _interval(_resampled(random) / medians)
+        ratio_low, ratio_high = _interval(_resampled(random, len(targets)) / medians)
         rows.append(
             TimeToTarget(
                 method=method,
                 num_workers=num_workers,
                 num_seeds=len(times),
-                num_reached=int(np.isfinite(times).sum()),
+                num_reached=int(np.isfinite([*times.values()]).sum()),
                 median=median,
                 low=low,
                 high=high,
-                speed_up=_median(random) / median,
+                speed_up=_median([*random.values()]) / median,
                 speed_up_low=ratio_low,
                 speed_up_high=ratio_high,
-                mean_trials=float(np.mean([o.num_trials for o in found])),
+                mean_trials=float(np.mean([o.num_trials for o in found.values()])),
             )
         )
     return sorted(rows, key=lambda row: (row.num_workers, row.median))
 
 
-def grouped(outcomes: Mapping[Search, Outcome]) -> dict[tuple[str, int], list[Outcome]]:
-    """Outcomes by method and number of workers."""
-    groups: dict[tuple[str, int], list[Outcome]] = {}
+def grouped(outcomes: Mapping[Search, Outcome]) -> dict[tuple[str, int], dict[int, Outcome]]:
+    """Outcomes by method and number of workers, then by seed."""
+    groups: dict[tuple[str, int], dict[int, Outcome]] = {}
     for search, outcome in outcomes.items():
-        groups.setdefault((search.method, search.num_workers), []).append(outcome)
+        groups.setdefault((search.method, search.num_workers), {})[search.seed] = outcome
     return groups
 
 
-def _median(times: NDArray[np.float64]) -> float:
+def _median(times: Sequence[float] | NDArray[np.float64]) -> float:
     """The median, the upper of two in the middle: infinite times cannot be averaged."""
     return float(np.sort(times)[len(times) // 2])
 
 
-def _resampled(times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Medians of resampled seeds."""
-    chosen = np.random.default_rng(0).integers(len(times), size=(_RESAMPLES, len(times)))
-    medians: NDArray[np.float64] = np.sort(times[chosen], axis=1)[:, len(times) // 2]
-    return medians
+def _resampled(times: Mapping[int, float], num_landscapes: int) -> NDArray[np.float64]:
+    """Medians of resampled landscapes with all their seeds; of seeds, where there is but one."""
+    kinds = [seed if num_landscapes == 1 else seed % num_landscapes for seed in times]
+    groups = [
+        [time for time, kind in zip(times.values(), kinds) if kind == k]
+        for k in dict.fromkeys(kinds)
+    ]
+    chosen = np.random.default_rng(0).integers(len(groups), size=(_RESAMPLES, len(groups)))
+    return np.array([_median(np.concatenate([groups[k] for k in row])) for row in chosen])
 
 
 def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -100,7 +113,7 @@ def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class RegretPoint:
-    """The lowest RMSE by a time, over seeds: median, and the middle half of them."""
+    """The lowest RMSE by a time, less the target: median over seeds, and the middle half."""
 
     method: str
     num_workers: int
@@ -111,12 +124,17 @@ class RegretPoint:
 
 
 def regrets(
-    outcomes: Mapping[Search, Outcome], budget: float, seconds_per_training: float
+    outcomes: Mapping[Search, Outcome],
+    targets: Sequence[float],
+    budget: float,
+    seconds_per_training: float,
 ) -> Iterator[RegretPoint]:
     """For each method, the course of the best RMSE, from the first epochs to the budget's end."""
     times = budget * np.geomspace(_EARLIEST, 1.0, _NUM_TIMES)
     for (method, num_workers), found in grouped(outcomes).items():
-        best = np.array([outcome.best_at(times) for outcome in found])
+        best = np.array(
+            [o.best_at(times) - targets[seed % len(targets)] for seed, o in found.items()]
+        )
         for time, values in zip(times / seconds_per_training, best.T):
             if np.isfinite(values).all():
                 low, median, high = np.quantile(values, (0.25, 0.5, 0.75))

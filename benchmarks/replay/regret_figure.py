@@ -1,4 +1,4 @@
-"""The course of searches drawn: how far the best is from the best of all, against device time."""
+"""The course of searches drawn: how far the best is from the target, against device time."""
 
 from collections.abc import Sequence
 
@@ -9,37 +9,31 @@ from analysis.figures.style import COLOURS, LINES, WIDTH, add_legend, in_style, 
 from benchmarks.replay.comparison import RegretPoint
 from benchmarks.replay.methods import OURS
 
-_LEAST = 1e-4  # of RMSE: the scale's lower end, unless all bands end above it
+_HIGHEST = 0.03  # of RMSE above the target; what lies farther is the first epochs
 
 
 @in_style
-def regret_figure(points: Sequence[RegretPoint], lowest: float, target: float) -> Figure:
-    """A panel for each number of workers; lines are medians, bands the middle half of the seeds.
-
-    lowest: the RMSE that regret is measured from; target: drawn as a line.
-    """
+def regret_figure(points: Sequence[RegretPoint]) -> Figure:
+    """A panel for each number of workers: medians, and bands of the middle half of the seeds."""
     numbers = sorted({point.num_workers for point in points})
     methods = sorted({point.method for point in points}, key=lambda name: (name == OURS, name))
-    bottom = max(_LEAST, 0.8 * (min(point.low for point in points) - lowest))
     figure = new_figure(WIDTH, 3.4)
     panels = figure.subplots(1, len(numbers), sharey=True, squeeze=False)[0]
     for panel, number in zip(panels, numbers):
         for place, method in enumerate(methods):
             here = [p for p in points if (p.method, p.num_workers) == (method, number)]
-            _draw(panel, here, lowest, place=place, is_named=panel is panels[0])
-        panel.axhline(target - lowest, color="0.5", linewidth=0.6, linestyle=":")
-        panel.set(xscale="log", yscale="log", xlabel="device time (whole trainings)")
+            _draw(panel, here, place=place, is_named=panel is panels[0])
+        panel.axhline(0, color="0.5", linewidth=0.6, linestyle=":")
+        panel.set(xscale="log", xlabel="device time (whole trainings)")
         panel.set_title(f"{number} worker{'s' * (number > 1)}")
-        panel.set_ylim(bottom=bottom)
+        panel.set_ylim(top=_HIGHEST)
         tidy(panel, grid="both")
-    panels[0].set_ylabel("lowest RMSE so far, above the lowest of all")
+    panels[0].set_ylabel("lowest RMSE so far, above the target")
     add_legend(figure)
     return figure
 
 
-def _draw(
-    panel: Axes, points: Sequence[RegretPoint], lowest: float, *, place: int, is_named: bool
-) -> None:
+def _draw(panel: Axes, points: Sequence[RegretPoint], *, place: int, is_named: bool) -> None:
     if not points:
         return
     is_ours = points[0].method == OURS
@@ -47,8 +41,7 @@ def _draw(
     colour = COLOURS["black"] if is_ours else colours[place % len(colours)]
     times = [point.trainings for point in points]
     low, middle, high = (
-        [max(_LEAST / 2, getattr(point, name) - lowest) for point in points]
-        for name in ("low", "median", "high")
+        [getattr(point, name) for point in points] for name in ("low", "median", "high")
     )
     panel.fill_between(times, low, high, color=colour, alpha=0.12, linewidth=0)
     panel.plot(

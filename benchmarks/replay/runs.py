@@ -17,6 +17,7 @@ from benchmarks.replay.recorded_curves import RecordedCurves, read_curves
 from benchmarks.replay.simulation import CurveSource, Outcome, simulate
 from trainables.files import append_line
 
+_SHARE = 0.75  # of the recorded configs in one of several landscapes
 _FIRST_SEED = 1000  # the recording has drawn its configs with seed 0
 
 
@@ -25,13 +26,16 @@ class Landscape:
     """What is searched: a recording, one of its columns, and what stands between its configs.
 
     source: `forest` or `nearest`. half: None, or 0 or 1 for every other recorded config, the
-    published one always among them.
+    published one always among them. num_variants: how many landscapes are made of them, each of
+    other three quarters; 1 makes one of all. One landscape alone would say as much of where its
+    luck lies as of the methods.
     """
 
     curves: Path
     metric: str = "val_rmse"
     source: str = "forest"
     half: int | None = None
+    num_variants: int = 1
 
     def read(self) -> RecordedCurves:
         """The recorded curves; ValueError if there are none."""
@@ -39,6 +43,17 @@ class Landscape:
         if self.half is None:
             return recorded
         return recorded.part(np.array([0, *range(1 + self.half, len(recorded), 2)]))
+
+    def variant(self, seed: int) -> int:
+        """Which of the landscapes the search with this seed is in."""
+        return seed % self.num_variants
+
+    def part(self, recorded: RecordedCurves, variant: int) -> RecordedCurves:
+        """What of the recorded curves one of the landscapes is made of."""
+        if self.num_variants == 1:
+            return recorded
+        shuffled = 1 + np.random.default_rng(variant).permutation(len(recorded) - 1)
+        return recorded.part(np.sort([0, *shuffled[: round(_SHARE * len(shuffled))]]))
 
 
 @dataclass(frozen=True)
@@ -65,18 +80,16 @@ class Searcher:
     """Simulates searches of one landscape, in one process."""
 
     def __init__(self, landscape: Landscape, syne_tune: Path | None) -> None:
-        """Read and fit."""
-        recorded = landscape.read()
-        self._architecture = recorded.architecture
+        """Read; what is to be fitted is fitted when it is first searched."""
+        self._landscape, self._recorded = landscape, landscape.read()
         self._makers = makers(syne_tune)
-        self._forest = CurveForest(recorded) if landscape.source == "forest" else None
-        self._nearest = NearestCurves(recorded)
+        self._forests: dict[int, CurveForest] = {}  # by variant
 
     def outcome(self, search: Search) -> Outcome:
         """Simulate one."""
         curves = self._curves(search.seed)
         seed = _FIRST_SEED + search.seed
-        method = self._makers[search.method](self._architecture, curves.num_epochs, seed)
+        method = self._makers[search.method](self._recorded.architecture, curves.num_epochs, seed)
         try:
             return simulate(
                 method,
@@ -90,7 +103,13 @@ class Searcher:
             method.close()
 
     def _curves(self, seed: int) -> CurveSource:
-        return self._nearest if self._forest is None else self._forest.drawn(seed)
+        variant = self._landscape.variant(seed)
+        part = self._landscape.part(self._recorded, variant)
+        if self._landscape.source == "nearest":
+            return NearestCurves(part)
+        if variant not in self._forests:
+            self._forests[variant] = CurveForest(part)
+        return self._forests[variant].drawn(seed)
 
 
 _searcher: Searcher | None = None  # of a worker process
