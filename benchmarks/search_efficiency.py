@@ -5,14 +5,15 @@
         [--source forest|nearest] [--metric val_rmse] [--landscapes 10]
     python benchmarks/search_efficiency.py benchmarks/curves/simple_cnn.parquet --quick
 
-Several landscapes are made of the recording, each of other three quarters of its configs, and the
-seeds are shared out between them. Random search goes on until it has used the device time of
+Several landscapes are made of the recording, each of three quarters of its configs, drawn anew;
+the seeds are shared out between them. Random search goes on until it has used the device time of
 `--trials` whole trainings of random configs. A landscape's target is the lowest RMSE that it ends
 with there, the median of ten random searches; what counts is the device time until a method has
 seen a value as low. The others end there too, but not before `--course` trainings, over which the
 course of all is drawn. What stands between the
 recorded configs is said in benchmarks/replay/curve_forest.py. A search that was simulated is
-kept in FOLDER/runs.jsonl, so a call that was broken off goes on. The ratios come last.
+kept in FOLDER/runs.jsonl, so a call that was broken off goes on; where code has changed since, it
+needs another FOLDER. The ratios come last.
 
 Syne Tune's ASHA, MOBSTER and HyperTune are asked where the python of another environment is
 given, made with `pip install "syne-tune[gpsearchers]==0.13.0"` for Python 3.11: 0.14 and later
@@ -32,7 +33,15 @@ from pathlib import Path
 import numpy as np
 
 from analysis.figures.style import save_figure
-from benchmarks.replay.comparison import TimeToTarget, regrets, times_to_target, write_csv
+from benchmarks.replay.comparison import (
+    Times,
+    TimeToTarget,
+    ratio_of,
+    regrets,
+    times_of_all,
+    times_to_target,
+    write_csv,
+)
 from benchmarks.replay.curve_forest import CurveForest
 from benchmarks.replay.methods import OURS, RANDOM, SLOW, makers
 from benchmarks.replay.recorded_curves import RecordedCurves
@@ -66,8 +75,9 @@ def describe(recorded: RecordedCurves, landscape: Landscape) -> None:
     if landscape.source == "forest":
         error = CurveForest(recorded).error
         print(
-            f"forest, 10-fold: the lowest RMSE of a config missed by {error.rmse:.4f}, rank "
-            f"correlation {error.rank_correlation:.2f}, {error.explained:.0%} of variance"
+            f"forest of all of them, 10-fold: the lowest RMSE of a config missed by "
+            f"{error.rmse:.4f}, rank correlation {error.rank_correlation:.2f}, "
+            f"{error.explained:.0%} of variance"
         )
 
 
@@ -80,21 +90,18 @@ def line(row: TimeToTarget) -> str:
     )
 
 
-def print_ratios(rows: list[TimeToTarget]) -> None:
-    """galaxytune against random search and against the best of the others, by workers."""
-    for num_workers in sorted({row.num_workers for row in rows}):
-        here = {row.method: row for row in rows if row.num_workers == num_workers}
-        ours = here.pop(OURS, None)
-        if ours is None:
-            continue
-        peer = min(here.values(), key=lambda row: row.median)
-        if np.isinf(ours.median):
-            print(f"{num_workers} workers: galaxytune does not reach the target within the budget")
-            continue
-        print(
-            f"{num_workers} workers: galaxytune takes 1/{ours.speed_up:.2f} of random search's "
-            f"device time, 1/{peer.median / ours.median:.2f} of that of {peer.method}"
-        )
+def print_ratios(times: dict[tuple[str, int], Times], num_landscapes: int) -> None:
+    """galaxytune's share of each other method's device time, by workers, with 95 % intervals."""
+    for num_workers in sorted({number for _, number in times}):
+        ours = times.get((OURS, num_workers))
+        for (method, number), theirs in sorted(times.items()):
+            if ours is None or number != num_workers or method == OURS:
+                continue
+            ratio, low, high = ratio_of(theirs, ours, num_landscapes)
+            print(
+                f"{num_workers:3d} workers: {method} takes {ratio:.2f} times as long as "
+                f"galaxytune [{low:.2f}, {high:.2f}]"
+            )
 
 
 def random_targets(
@@ -136,6 +143,7 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
         ending([m for m in methods if m in SLOW], arguments.slow_seeds, 0.0), arguments.processes
     )
     rows = times_to_target(outcomes | slow, targets, training)
+    times = times_of_all(outcomes | slow, targets, training)
     points = list(regrets(outcomes, targets, course, training))
     write_csv(folder / "times.csv", rows)
     write_csv(folder / "regret.csv", points)
@@ -143,7 +151,7 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
     print(f"targets {min(targets):.4f} to {max(targets):.4f}")
     print("device time in whole trainings, median [95 % interval]")
     print("\n".join(line(row) for row in rows))
-    print_ratios(rows)
+    print_ratios(times, len(targets))
 
 
 def parsed() -> argparse.Namespace:

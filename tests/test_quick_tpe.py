@@ -17,9 +17,12 @@ from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator, _ParzenEstim
 from optuna.samplers._tpe.sampler import default_weights
 from optuna.trial import TrialState
 
+from galaxytune.optuna_journal import study_sampler
 from galaxytune.parzen import parzen_estimate
 from galaxytune.penalising_sampler import PenalisingSampler
+from galaxytune.proposals import draw_config
 from galaxytune.quick_tpe import QuickTPESampler
+from galaxytune.study_plan import make_plan
 
 PARAMETERS = _ParzenEstimatorParameters(
     prior_weight=1.0,
@@ -93,6 +96,22 @@ def test_a_short_study_draws_as_optuna_alone_does(num_objectives: int) -> None:
         assert [set(params) for params in drawn] == [set(params) for params in optuna_alone]
         for ours, theirs in zip(drawn, optuna_alone):
             assert ours == pytest.approx(theirs, rel=1e-6)
+
+
+def test_two_objectives_go_on_after_a_trial_was_stopped() -> None:
+    asked = {"objective": "rmse_and_residual", "architectures": ["simple_cnn"], "trials": 40}
+    plan = make_plan({**asked, "name": "two", "data": "g.npz"})
+    study = optuna.create_study(sampler=study_sampler(plan), directions=["minimize"] * 2)
+    for number in range(30):
+        trial = draw_config(study.ask(), plan)
+        if number % 3 == 0:
+            study.tell(trial, [0.1 + number / 100, 0.2])
+            continue
+        # as OptunaJournal does; Trial.report refuses with two objectives
+        study._storage.set_trial_intermediate_value(trial._trial_id, 1, 0.3)
+        study.tell(trial, state=TrialState.PRUNED)
+    states = [trial.state for trial in study.get_trials()]
+    assert states.count(TrialState.PRUNED) == 20
 
 
 def test_what_cannot_be_estimated_is_an_error() -> None:

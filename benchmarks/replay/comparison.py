@@ -12,6 +12,7 @@ from benchmarks.replay.methods import RANDOM
 from benchmarks.replay.runs import Search
 from benchmarks.replay.simulation import Outcome
 
+Times = Mapping[int, float]  # to the target, in whole trainings, by seed
 _RESAMPLES = 4000
 _NUM_TIMES = 80
 _EARLIEST = 0.002  # of the budget
@@ -22,9 +23,12 @@ class TimeToTarget:
     """Of one method with so many workers, over its seeds.
 
     Times are device time in whole trainings, the mean cost of a random config's. median and low
-    to high, its 95 % bootstrap interval, are infinite where too few seeds reached the target.
-    speed_up: random search's median over this one's, with its own interval; where random search
-    did not arrive its whole budget is taken, which is less than it would need.
+    to high, its 95 % interval, are infinite where too few seeds reached the target. Intervals are
+    bootstrapped over landscapes, each with its seeds. They are of one recording: another one, of
+    which no landscape knows anything, would differ by more.
+    speed_up: random search's median over this one's, with its own interval, landscape by
+    landscape; where random search did not arrive its whole budget is taken, which is less than it
+    would need.
     """
 
     method: str
@@ -40,29 +44,37 @@ class TimeToTarget:
     mean_trials: float
 
 
-def times_to_target(
+def times_of_all(
     outcomes: Mapping[Search, Outcome], targets: Sequence[float], seconds_per_training: float
-) -> list[TimeToTarget]:
-    """A row for each method and number of workers, random search the measure.
+) -> dict[tuple[str, int], Times]:
+    """Times to the target by method and number of workers.
 
     targets: one for each landscape; the search with seed s is in landscape s modulo their number.
     """
-    groups = grouped(outcomes)
-    budget = max(search.budget for search in outcomes) / seconds_per_training
-
-    def times_of(found: Mapping[int, Outcome]) -> dict[int, float]:
-        return {
-            seed: outcome.seconds_to(targets[seed % len(targets)]) / seconds_per_training
+    return {
+        key: {
+            seed: outcome.seconds_to(target_of(targets, seed)) / seconds_per_training
             for seed, outcome in found.items()
         }
+        for key, found in grouped(outcomes).items()
+    }
 
+
+def times_to_target(
+    outcomes: Mapping[Search, Outcome], targets: Sequence[float], seconds_per_training: float
+) -> list[TimeToTarget]:
+    """A row for each method and number of workers, random search the measure."""
+    groups, known = grouped(outcomes), times_of_all(outcomes, targets, seconds_per_training)
+    budget = max(search.budget for search in outcomes) / seconds_per_training
     rows = []
     for (method, num_workers), found in groups.items():
-        times = times_of(found)
-        random = {s: min(t, budget) for s, t in times_of(groups[RANDOM, num_workers]).items()}
-        medians, median = _resampled(times, len(targets)), _median([*times.values()])
-        low, high = _interval(medians)
-        ratio_low, ratio_high = _interval(_resampled(random, len(targets)) / medians)
+        times, random = known[method, num_workers], known[RANDOM, num_workers]
+        random = {seed: min(time, budget) for seed, time in random.items()}
+        median = _median([*times.values()])
+        low, high = _interval(_resampled(times, len(targets)))
+        speed_up, ratio_low, ratio_high = ratio_of(
+            random, random if method == RANDOM else times, len(targets)
+        )
         rows.append(
             TimeToTarget(
                 method=method,
@@ -72,7 +84,7 @@ def times_to_target(
                 median=median,
                 low=low,
                 high=high,
-                speed_up=_median([*random.values()]) / median,
+                speed_up=speed_up,
                 speed_up_low=ratio_low,
                 speed_up_high=ratio_high,
                 mean_trials=float(np.mean([o.num_trials for o in found.values()])),
@@ -94,7 +106,26 @@ def _median(times: Sequence[float] | NDArray[np.float64]) -> float:
     return float(np.sort(times)[len(times) // 2])
 
 
-def _resampled(times: Mapping[int, float], num_landscapes: int) -> NDArray[np.float64]:
+def target_of(targets: Sequence[float], seed: int) -> float:
+    """The target of the landscape that the search with this seed is in."""
+    return targets[seed % len(targets)]
+
+
+def ratio_of(slow: Times, quick: Times, num_landscapes: int) -> tuple[float, float, float]:
+    """How many times as long one method takes: of the medians, and its 95 % interval.
+
+    Landscapes are resampled for both at once, over the seeds that both have. NaN where neither
+    median is finite.
+    """
+    both = [seed for seed in slow if seed in quick]
+    first, second = ({seed: times[seed] for seed in both} for times in (slow, quick))
+    with np.errstate(invalid="ignore"):
+        ratios = _resampled(first, num_landscapes) / _resampled(second, num_landscapes)
+        ratio = np.float64(_median([*first.values()])) / _median([*second.values()])
+    return float(ratio), *_interval(ratios[~np.isnan(ratios)])
+
+
+def _resampled(times: Times, num_landscapes: int) -> NDArray[np.float64]:
     """Medians of resampled landscapes with all their seeds; of seeds, where there is but one."""
     kinds = [seed if num_landscapes == 1 else seed % num_landscapes for seed in times]
     groups = [
@@ -106,6 +137,8 @@ def _resampled(times: Mapping[int, float], num_landscapes: int) -> NDArray[np.fl
 
 
 def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    if not len(values):
+        return np.nan, np.nan
     ordered = np.sort(values)
     places = [round(share * (len(ordered) - 1)) for share in (0.025, 0.975)]
     return float(ordered[places[0]]), float(ordered[places[1]])
@@ -129,12 +162,10 @@ def regrets(
     budget: float,
     seconds_per_training: float,
 ) -> Iterator[RegretPoint]:
-    """For each method, the course of the best RMSE, from the first epochs to the budget's end."""
+    """For each method, the course of the best RMSE less the target, to the budget's end."""
     times = budget * np.geomspace(_EARLIEST, 1.0, _NUM_TIMES)
     for (method, num_workers), found in grouped(outcomes).items():
-        best = np.array(
-            [o.best_at(times) - targets[seed % len(targets)] for seed, o in found.items()]
-        )
+        best = np.array([o.best_at(times) - target_of(targets, s) for s, o in found.items()])
         for time, values in zip(times / seconds_per_training, best.T):
             if np.isfinite(values).all():
                 low, median, high = np.quantile(values, (0.25, 0.5, 0.75))

@@ -9,6 +9,7 @@ from analysis.figures.style import COLOURS, LINES, WIDTH, add_legend, in_style, 
 from benchmarks.replay.comparison import RegretPoint
 from benchmarks.replay.methods import OURS
 
+_MARGIN = 0.001
 _HIGHEST = 0.03  # of RMSE above the target; what lies farther is the first epochs
 
 
@@ -26,8 +27,8 @@ def regret_figure(points: Sequence[RegretPoint]) -> Figure:
         panel.axhline(0, color="0.5", linewidth=0.6, linestyle=":")
         panel.set(xscale="log", xlabel="device time (whole trainings)")
         panel.set_title(f"{number} worker{'s' * (number > 1)}")
-        panel.set_ylim(top=_HIGHEST)
         tidy(panel, grid="both")
+    panels[0].set_ylim(min(point.low for point in points) - _MARGIN, _HIGHEST)  # of all
     panels[0].set_ylabel("lowest RMSE so far, above the target")
     add_legend(figure)
     return figure

@@ -25,10 +25,11 @@ _FIRST_SEED = 1000  # the recording has drawn its configs with seed 0
 class Landscape:
     """What is searched: a recording, one of its columns, and what stands between its configs.
 
+    It is one landscape, or `num_variants` of them, each of three quarters of the configs, drawn
+    anew: one alone would say as much of where its luck lies as of the methods.
+
     source: `forest` or `nearest`. half: None, or 0 or 1 for every other recorded config, the
-    published one always among them. num_variants: how many landscapes are made of them, each of
-    other three quarters; 1 makes one of all. One landscape alone would say as much of where its
-    luck lies as of the methods.
+    published one always among them: what is chosen on one can be judged on the other.
     """
 
     curves: Path

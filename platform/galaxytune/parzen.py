@@ -21,7 +21,7 @@ from optuna.samplers._tpe.sampler import default_weights
 
 Values = NDArray[np.float64]
 _PRIOR_WEIGHT = 1.0
-_MOST_NARROW = 100.0  # kernels are never narrower than this share of the range
+_MOST_NARROW = 100.0  # kernels are never narrower than the range divided by this
 
 
 class ParzenEstimate(ABC):

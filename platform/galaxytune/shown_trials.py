@@ -10,6 +10,7 @@ from collections.abc import Container, Sequence
 from typing import Any
 
 import optuna
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 NUM_BEST = 25  # as many as Optuna's TPE calls good, from 250 trials on
@@ -18,7 +19,13 @@ Merit = tuple[float, ...]
 
 
 class ShownStudy:
-    """A study as a sampler sees it: some of its trials; all else is passed on."""
+    """A study as a sampler sees it: some of its trials; all else is passed on.
+
+    direction: of the values that stopped trials are ranked by, which are RMSEs whatever the number
+    of objectives; Optuna's own study refuses to say where there are two.
+    """
+
+    direction = StudyDirection.MINIMIZE
 
     def __init__(self, study: optuna.Study, trials: Sequence[FrozenTrial], num_ended: int) -> None:
         """`num_ended` trials of the study count, these among them."""
