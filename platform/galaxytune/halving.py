@@ -96,8 +96,8 @@ class HalvingChoice:
 def first_grace(longest_epochs: int) -> int:
     """The grace period before anything was measured: a 27th of the longest training.
 
-    A ninth took half as long again to the target, on 39 recorded configs of a simple CNN
-    (benchmarks/2026-11-23-search-efficiency.md).
+    A ninth took a fifth longer to the target on recorded curves of a simple CNN, with one worker
+    and with sixteen (benchmarks/2026-11-23-search-efficiency.md).
     """
     return max(1, longest_epochs // 27)
 

@@ -45,8 +45,7 @@ def _put_aside(journal: Path) -> None:
 def study_sampler(plan: StudyPlan, num_drawn: int = 0) -> BaseSampler:
     """What draws the configs of a study that has drawn `num_drawn` already.
 
-    TPE of each hyperparameter by itself: with several at once it took longer to the target
-    (benchmarks/2026-11-23-search-efficiency.md).
+    TPE of each hyperparameter by itself: docs/choices.md says why.
     """
     tpe = QuickTPESampler(
         # Optuna's own 10 would leave a short study nothing but random draws

@@ -3,7 +3,7 @@
 Bergstra et al. 2011 (NeurIPS), with the choices that Optuna 5 makes: each value seen is the middle
 of a normal kernel cut off at the range's ends, as wide as the gap to the farther of its
 neighbours, and one more kernel, the prior, covers the whole range. Optuna's own classes are made
-for many hyperparameters at once and take seven times as long for one.
+for many hyperparameters at once and take three to five times as long for one.
 """
 
 from abc import ABC, abstractmethod
