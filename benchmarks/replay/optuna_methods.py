@@ -14,12 +14,17 @@ class OptunaMethod(Method):
     """Ask, report each epoch, prune if Optuna says so, tell the lowest RMSE."""
 
     def __init__(
-        self, architecture: str, num_epochs: int, sampler: BaseSampler, pruner: BasePruner
+        self,
+        architecture: str,
+        num_epochs: int,
+        sampler: BaseSampler,
+        pruner: BasePruner,
+        name: str | None = None,
     ) -> None:
-        """A study in memory."""
+        """A study in memory; Hyperband draws its brackets by the study's `name`."""
         self._class = config_class(architecture)
         self._num_epochs = num_epochs
-        self._study = quiet_study(sampler, pruner=pruner)
+        self._study = quiet_study(sampler, pruner=pruner, study_name=name)
         self._trials: dict[int, Trial] = {}
         self._lowest: dict[int, float] = {}
 
@@ -61,4 +66,5 @@ def full_tpe(architecture: str, num_epochs: int, seed: int) -> OptunaMethod:
 def tpe_hyperband(architecture: str, num_epochs: int, seed: int) -> OptunaMethod:
     """Optuna's default sampler with its Hyperband pruner, reduction factor 3."""
     pruner = HyperbandPruner(min_resource=1, max_resource=num_epochs, reduction_factor=3)
-    return OptunaMethod(architecture, num_epochs, TPESampler(seed=seed), pruner)
+    sampler = TPESampler(seed=seed)
+    return OptunaMethod(architecture, num_epochs, sampler, pruner, name=f"hyperband {seed}")
