@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--num-galaxies", type=int, default=2500, help="of the file, in all")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0, help="to add to an earlier call")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--quick", action="store_true", help="under a minute")
@@ -53,7 +54,7 @@ def main() -> None:
     sizes = len(split.training), len(split.validation)
     print(f"{arguments.architecture} {arguments.set}: {sizes} galaxies, {arguments.epochs} epochs")
     found: dict[str, list[float]] = {"float32": [], "bfloat16": []}
-    for seed in range(arguments.seeds):
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         for precision, errors in found.items():
             values = {"architecture": arguments.architecture, "epochs": arguments.epochs}
             values |= {**parse_settings(arguments.set), "seed": seed, "precision": precision}
