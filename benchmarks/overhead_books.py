@@ -38,7 +38,7 @@ class OwnBooks:
     """galaxytune's searcher, scheduler and ledger on a study folder of their own."""
 
     def __init__(self, folder: Path) -> None:
-        """A new study in `folder`; the rung of epoch 1 stops two trials in three."""
+        """A new study in `folder`; the rung of epoch 1 stops three trials in four."""
         from galaxytune.ledger import Ledger
         from galaxytune.scheduler import StudyScheduler
         from galaxytune.searcher import StudySearcher

@@ -8,12 +8,12 @@
 Several landscapes are made of the recording, each of three quarters of its configs, drawn anew;
 the seeds are shared out between them. Random search goes on until it has used the device time of
 `--trials` whole trainings of random configs. A landscape's target is the lowest RMSE that it ends
-with there, the median of ten random searches; what counts is the device time until a method has
-seen a value as low. The others end there too, but not before `--course` trainings, over which the
-course of all is drawn. What stands between the
-recorded configs is said in benchmarks/replay/curve_forest.py. A search that was simulated is
-kept in FOLDER/runs.jsonl, so a call that was broken off goes on; where code has changed since, it
-needs another FOLDER. The ratios come last.
+with there, the median of `--target-seeds` random searches; what counts is the device time until a
+method has seen a value as low. The others end there too, but not before `--course` trainings, over
+which the course of all is drawn. What stands between the recorded configs is said in
+benchmarks/replay/curve_forest.py. A search that was simulated is kept in FOLDER/runs.jsonl, so a
+call that was broken off goes on; where code has changed since, it needs another FOLDER. The ratios
+come last.
 
 Syne Tune's ASHA, MOBSTER and HyperTune are asked where the python of another environment is
 given, made with `pip install "syne-tune[gpsearchers]==0.13.0"` for Python 3.11: 0.14 and later
@@ -91,7 +91,7 @@ def line(row: TimeToTarget) -> str:
 
 
 def print_ratios(times: dict[tuple[str, int], Times], num_landscapes: int) -> None:
-    """galaxytune's share of each other method's device time, by workers, with 95 % intervals."""
+    """Each other method's device time over galaxytune's, by workers, with 95 % intervals."""
     for num_workers in sorted({number for _, number in times}):
         ours = times.get((OURS, num_workers))
         for (method, number), theirs in sorted(times.items()):

@@ -1,6 +1,7 @@
 """Quick TPE draws what Optuna's TPE draws: its densities are Optuna's, and so are its choices."""
 
 import random
+import warnings
 from typing import Any
 
 import numpy as np
@@ -56,10 +57,13 @@ def test_an_estimate_is_optunas(name: str, num_seen: int) -> None:
     assert np.ptp(constant) < 1e-9
 
 
-def draws(sampler: BaseSampler, num_objectives: int) -> list[dict[str, Any]]:
+def draws(
+    sampler: BaseSampler, num_objectives: int, *, has_ties: bool = False
+) -> list[dict[str, Any]]:
     """What five workers at once draw in 60 trials, most parameters being conditional.
 
-    No choices and no narrow ranges: of two candidates as likely as each other rounding chooses.
+    Choices and narrow ranges only where `has_ties`: there two candidates may be as likely as each
+    other, and rounding chooses.
     """
     chance = random.Random(0)
     study = optuna.create_study(sampler=sampler, directions=["minimize"] * num_objectives)
@@ -68,9 +72,11 @@ def draws(sampler: BaseSampler, num_objectives: int) -> list[dict[str, Any]]:
         trial = study.ask()
         if trial.suggest_float("x", 0, 1) > 0.3:
             trial.suggest_float("y", 1e-4, 1, log=True)
+            if has_ties:
+                trial.suggest_categorical("kind", ["a", "b"])
         for name in "pqrs":
             if chance.random() < 0.2:
-                trial.suggest_int(name, 1, 5000)
+                trial.suggest_int(name, 1, 5 if has_ties else 5000)
         drawn.append(trial.params)
         running.append(trial)
         if len(running) == 5:
@@ -87,15 +93,25 @@ def draws(sampler: BaseSampler, num_objectives: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("num_objectives", [1, 2])
 def test_a_short_study_draws_as_optuna_alone_does(num_objectives: int) -> None:
     optuna_alone = draws(TPESampler(seed=0, multivariate=False), num_objectives)
-    for sampler in (
-        QuickTPESampler(seed=0),
-        PenalisingSampler(TPESampler(seed=0, multivariate=False)),
-        PenalisingSampler(QuickTPESampler(seed=0)),
-    ):
-        drawn = draws(sampler, num_objectives)
-        assert [set(params) for params in drawn] == [set(params) for params in optuna_alone]
-        for ours, theirs in zip(drawn, optuna_alone):
-            assert ours == pytest.approx(theirs, rel=1e-6)
+    drawn = draws(QuickTPESampler(seed=0), num_objectives)
+    assert [set(params) for params in drawn] == [set(params) for params in optuna_alone]
+    for ours, theirs in zip(drawn, optuna_alone):
+        assert ours == pytest.approx(theirs, rel=1e-6)
+
+
+@pytest.mark.parametrize("in_groups", [False, True])
+@pytest.mark.parametrize("num_objectives", [1, 2])
+def test_in_a_short_study_the_penalising_sampler_changes_nothing(
+    num_objectives: int, in_groups: bool
+) -> None:
+    def stock() -> BaseSampler:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return TPESampler(seed=0, multivariate=in_groups, group=in_groups)
+
+    for alone, shown in ((stock(), stock()), (QuickTPESampler(seed=0), QuickTPESampler(seed=0))):
+        expected = draws(alone, num_objectives, has_ties=True)
+        assert draws(PenalisingSampler(shown), num_objectives, has_ties=True) == expected
 
 
 def test_two_objectives_go_on_after_a_trial_was_stopped() -> None:

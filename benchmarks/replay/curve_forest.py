@@ -124,7 +124,7 @@ def _key(config: Mapping[str, Any]) -> str:
 
 
 def _mean(trees: Sequence[Any], place: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What trees say of one config on average, a seventh of a call of the forest's own.
+    """What trees say of one config on average, without the preparations of the forest's own call.
 
     Coordinates [1, F] to the outputs, or of a classifier to the probability of each class.
     """

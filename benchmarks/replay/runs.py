@@ -84,7 +84,7 @@ class Searcher:
         """Read; what is to be fitted is fitted when it is first searched."""
         self._landscape, self._recorded = landscape, landscape.read()
         self._makers = makers(syne_tune)
-        self._forests: dict[int, CurveForest] = {}  # by variant
+        self._made: dict[int, CurveForest | NearestCurves] = {}  # by variant
 
     def outcome(self, search: Search) -> Outcome:
         """Simulate one."""
@@ -105,12 +105,11 @@ class Searcher:
 
     def _curves(self, seed: int) -> CurveSource:
         variant = self._landscape.variant(seed)
-        part = self._landscape.part(self._recorded, variant)
-        if self._landscape.source == "nearest":
-            return NearestCurves(part)
-        if variant not in self._forests:
-            self._forests[variant] = CurveForest(part)
-        return self._forests[variant].drawn(seed)
+        if variant not in self._made:
+            make = NearestCurves if self._landscape.source == "nearest" else CurveForest
+            self._made[variant] = make(self._landscape.part(self._recorded, variant))
+        made = self._made[variant]
+        return made.drawn(seed) if isinstance(made, CurveForest) else made
 
 
 _searcher: Searcher | None = None  # of a worker process

@@ -63,26 +63,27 @@ class QuickTPESampler(TPESampler):
         gamma = tpe.default_gamma if one_objective else tpe.default_gamma_multiobjective
         num_good = min(gamma(self._num_ended), NUM_BEST)
         self.good_trials, other = tpe._split_trials(study, trials, num_good)
-        self._good, self._other = self._table(self.good_trials), self._table(other)
+        rows = [[self._known_row(t) for t in side] for side in (self.good_trials, other)]
+        self._good, self._other = map(self._table, rows)
         shown = {t.number for t in trials}
         self._rows = {number: row for number, row in self._rows.items() if number in shown}
         self._drawn = trial.number
 
-    def _table(self, trials: list[FrozenTrial]) -> NDArray[np.float64]:
+    def _table(self, rows: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         """The values of [N] trials, NaN where a trial has no such hyperparameter."""
-        table = np.full((len(trials), len(self._places)), np.nan)
-        for number, trial in enumerate(trials):
-            row = self._rows.get(trial.number)
-            if row is None:
-                row = self._row(trial)
-                if trial.state.is_finished():
-                    self._rows[trial.number] = row
-            if len(row) > table.shape[1]:  # it has the first value of some hyperparameter
-                table = np.pad(
-                    table, ((0, 0), (0, len(row) - table.shape[1])), constant_values=np.nan
-                )
-            table[number, : len(row)] = row
+        table = np.full((len(rows), len(self._places)), np.nan)
+        for number, row in enumerate(rows):
+            table[number, : len(row)] = row  # others may have come after it
         return table
+
+    def _known_row(self, trial: FrozenTrial) -> NDArray[np.float64]:
+        """A trial's row; that of one that has ended is made once."""
+        row = self._rows.get(trial.number)
+        if row is None:
+            row = self._row(trial)
+            if trial.state.is_finished():
+                self._rows[trial.number] = row
+        return row
 
     def _row(self, trial: FrozenTrial) -> NDArray[np.float64]:
         """A trial's values in Optuna's internal representation."""
@@ -98,8 +99,8 @@ class QuickTPESampler(TPESampler):
 
     def _seen(self, table: NDArray[np.float64], name: str) -> NDArray[np.float64]:
         """A hyperparameter's values in a table, of those trials that have it."""
-        place = self._places.get(name, table.shape[1])
-        if place >= table.shape[1]:
+        place = self._places.get(name)
+        if place is None:
             return np.empty(0)
         column = table[:, place]
         return column[~np.isnan(column)]
