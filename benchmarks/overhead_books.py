@@ -38,14 +38,19 @@ class OwnBooks:
     """galaxytune's searcher, scheduler and ledger on a study folder of their own."""
 
     def __init__(self, folder: Path) -> None:
-        """A new study in `folder`; the rung of epoch 1 stops three trials in four."""
+        """A new study in `folder`; at the rung of epoch 1 two trials in three pause."""
         from galaxytune.ledger import Ledger
+        from galaxytune.promotion import Promotion
         from galaxytune.scheduler import StudyScheduler
         from galaxytune.searcher import StudySearcher
+        from galaxytune.trial_queue import TrialQueue
 
         study = make_study(folder, trials=1_000_000, epochs=LONGEST, grace_epochs=1)
         self.ledger = Ledger(study)
-        self.searcher, self.scheduler = StudySearcher(self.ledger), StudyScheduler(self.ledger)
+        promotion = Promotion(self.ledger)
+        queue = TrialQueue(self.ledger, promotion, {}, places=1)
+        self.searcher = StudySearcher(self.ledger, queue)
+        self.scheduler = StudyScheduler(self.ledger, promotion)
 
     def fill(self, num_trials: int) -> None:
         """Run trials, each drawn at random."""

@@ -23,13 +23,18 @@ from trainables.checkpoint import BEST, LAST
 BeginStudy = Callable[..., StudyFolder]
 
 
+def begin(ledger: Ledger) -> str:
+    drawn = ledger.draw()
+    assert drawn is not None
+    return ledger.hand_out(drawn)[0]
+
+
 def run_one(ledger: Ledger, epochs: int = 2) -> str:
-    begun = ledger.next_trial()
-    assert begun is not None
+    trial_id = begin(ledger)
     for epoch in range(1, epochs + 1):
-        ledger.record_epoch(begun[0], report_of(begun[0], epoch))
-    ledger.finish(begun[0], "complete", "all epochs trained")
-    return begun[0]
+        ledger.record_epoch(trial_id, report_of(trial_id, epoch))
+    ledger.finish(trial_id, "complete", "all epochs trained")
+    return trial_id
 
 
 def num_steps(action: Callable[[], object]) -> int:
@@ -53,7 +58,7 @@ def num_steps(action: Callable[[], object]) -> int:
 
 def steps_of_one(ledger: Ledger) -> tuple[int, int]:
     """Of a report, and of a trial's end."""
-    trial_id, _ = ledger.next_trial() or ("", {})
+    trial_id = begin(ledger)
     report = report_of(trial_id, 1)
     return (
         num_steps(lambda: ledger.record_epoch(trial_id, report)),
@@ -80,10 +85,10 @@ def test_a_resumed_ledger_knows_how_many_trials_have_begun(begin_study: BeginStu
     ledger = Ledger(folder)
     for _ in range(2):
         run_one(ledger)
-    ledger.next_trial()
+    begin(ledger)
     resumed = Ledger(folder)
     assert resumed.journal.num_begun() == 3
-    assert [(resumed.next_trial() or ("",))[0] for _ in range(3)] == ["00002", "00003", ""]
+    assert [*resumed.unfinished, resumed.draw(), resumed.draw()] == ["00002", "00003", None]
 
 
 def test_a_study_of_ten_thousand_trials_can_be_resumed(begin_study: BeginStudy) -> None:
@@ -187,6 +192,8 @@ def test_a_finished_trials_curve_and_record_are_there_before_anyone_is_told(
 
         def epoch_reported(self, trial_id: str, _: Any) -> None:
             seen.append((len(folder.curve(trial_id)), len(folder.records())))
+
+        def trial_paused(self, *_: Any) -> None: ...
 
         def trial_finished(self, ended: Any) -> None:
             seen.append((len(folder.curve(ended.id)), len(folder.records())))

@@ -14,11 +14,12 @@ import ray
 from optuna.trial import TrialState
 
 from galaxytune.ledger import Ledger
-from galaxytune.pack_filling import PackFilling
 from galaxytune.plan_options import plan_from_options
+from galaxytune.promotion import Promotion
 from galaxytune.search import new_study, run_study
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_plan import make_plan
+from galaxytune.trial_queue import TrialQueue
 from search_spaces.declaration.frozen_config import to_yaml
 from tests.test_study import (
     GALAXYTUNE,
@@ -96,7 +97,7 @@ def test_a_packed_study_ends_whole_though_a_worker_is_killed(
     assert packs(folder) == [{"00000", "00001", "00002"}, {"00003", "00004", "00005"}]
     assert sum(record.retries for record in folder.records()) == 3  # all members were lost
     assert {r.status for r in folder.records()} == {"complete", "pruned"}  # some leave, some stay
-    assert not [*folder.checkpoints.glob("*/stopped"), *folder.checkpoints.glob("*/last.pt")]
+    assert not [*folder.checkpoints.glob("*/stopped-*"), *folder.checkpoints.glob("*/last.pt")]
 
 
 def test_packed_trials_have_the_curves_of_trials_alone(single_ray: None, begin: Begin) -> None:
@@ -163,9 +164,10 @@ def test_a_budget_ends_a_pack_with_all_its_members(single_ray: None, begin: Begi
 def handed_out(folder: StudyFolder, size: int, places: int = 1) -> list[list[str]]:
     """The ids of all packs that a study hands out."""
     ledger = Ledger(folder)
-    packs = PackFilling(ledger, dict.fromkeys(folder.plan.architectures, size), places)
+    sizes = dict.fromkeys(folder.plan.architectures, size)
+    queue = TrialQueue(ledger, Promotion(ledger), sizes, places)
     found = []
-    while pack := packs.next_pack():
+    while pack := queue.next_pack():
         found.append([trial_id for trial_id, _ in pack])
     return found
 
@@ -193,8 +195,8 @@ def test_what_was_queued_and_does_not_fit_comes_next(begin: Begin) -> None:
 def test_architectures_are_never_mixed(begin: Begin) -> None:
     folder = begin(architectures=["simple_cnn", "parallel_cnn"], trials=9)
     ledger = Ledger(folder)
-    packs = PackFilling(ledger, {"simple_cnn": 3, "parallel_cnn": 3}, 1)
-    while pack := packs.next_pack():
+    queue = TrialQueue(ledger, Promotion(ledger), {"simple_cnn": 3, "parallel_cnn": 3}, 1)
+    while pack := queue.next_pack():
         assert len({config["architecture"] for _, config in pack}) == 1
 
 

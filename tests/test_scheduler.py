@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from ray.tune.experiment import Trial
 
 from galaxytune.ledger import Ledger
+from galaxytune.promotion import Promotion
 from galaxytune.scheduler import StudyScheduler
 from galaxytune.study_folder import StudyFolder
 
@@ -18,7 +19,8 @@ def waiting(trial_id: str, status: str = Trial.PENDING) -> SimpleNamespace:
 def test_the_lowest_id_runs_next_and_only_live_trials_are_looked_at(
     begin_study: Callable[..., StudyFolder],
 ) -> None:
-    scheduler = StudyScheduler(Ledger(begin_study()))
+    ledger = Ledger(begin_study())
+    scheduler = StudyScheduler(ledger, Promotion(ledger))
     trials = [waiting("00003"), waiting("00001", Trial.RUNNING), waiting("00002")]
     tune = SimpleNamespace(get_live_trials=lambda: trials)
     assert scheduler.choose_trial_to_run(tune) is trials[2]

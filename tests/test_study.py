@@ -20,7 +20,6 @@ from optuna.storages.journal import JournalFileBackend
 
 from analysis.leaderboard import best_trial
 from galaxytune.export import export_best, load_export
-from galaxytune.halving import Rungs
 from galaxytune.ray_cluster import trials_at_once
 from galaxytune.search import new_study, run_study
 from galaxytune.study_folder import StudyFolder
@@ -250,20 +249,6 @@ def test_a_study_that_another_process_runs_is_left_alone(study: StudyFolder) -> 
         assert study.state() == "running"
         with pytest.raises(ValueError, match="another process"):
             run_study(StudyFolder(study.path))
-
-
-def test_rungs_keep_the_best_third_and_cut_nobody_too_early() -> None:
-    rungs = Rungs(grace_epochs=1, reduction_factor=3, max_epochs=9)
-    assert sorted(rungs.values) == [1, 3]
-    assert rungs.may_continue("a", 1, 0.30)
-    assert rungs.may_continue("b", 1, 0.20)  # two records are too few to judge by
-    assert not rungs.may_continue("c", 1, 0.25)
-    assert rungs.may_continue("d", 1, 0.10)
-    assert rungs.may_continue("d", 2, 0.90)  # no rung at epoch 2
-    assert not rungs.may_continue("e", 1, 0.15)  # a third of five is one
-    assert rungs.may_continue("a", 3, 0.20)
-    assert not rungs.may_continue("b", 3, 0.21)  # whoever comes here was good enough before
-    assert rungs.may_continue("d", 3, 0.19)
 
 
 def clean_environment() -> dict[str, str]:

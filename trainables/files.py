@@ -12,15 +12,18 @@ from typing import Any
 DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in place in one step."""
+def write_atomically(path: Path, write: Callable[[Path], object], *, wait: bool = True) -> None:
+    """Let `write` fill a temporary file beside `path`, then put it in place in one step.
+
+    Without the wait for the disk a power cut may leave an empty file in its place.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(descriptor)
     try:
         write(Path(name))
-        with open(name, "rb") as written:
-            os.fsync(written.fileno())  # a power cut must not leave an empty file in its place
+        if wait:
+            wait_for_disk(Path(name))
         os.chmod(name, 0o644)
         os.replace(name, path)
     except BaseException:

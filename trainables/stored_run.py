@@ -18,7 +18,7 @@ class StoredRun:
         """Build the run; OSError where the disk refuses, OutOfMemory where memory does."""
         device = training_device(task.uses_gpu)
         self.run = TrainingRun(config_from_values(task.config), galaxies, split, device)
-        self._folder = Path(task.checkpoints)
+        self._folder, self._known_epochs = Path(task.checkpoints), task.known_epochs
         self._frozen = save_frozen(self._folder.parent, self.run.frozen_weights())
 
     def resume(self) -> None:
@@ -43,3 +43,8 @@ class StoredRun:
         if reports and self.run.finished is not None:
             reports[-1] = {**reports[-1], "finished": self.run.finished}
         return reports
+
+    def untold_reports(self) -> list[dict[str, Any]]:
+        """Those of epochs that the study does not have, and the last in any case."""
+        reports = self.reports()
+        return reports[min(self._known_epochs, len(reports) - 1) :]

@@ -1,9 +1,9 @@
 """One trial as Ray Tune runs it: a function trainable around a plain training run.
 
 Everything that a trial needs stands in its `TrialTask`; the only shared state is the folder of
-its checkpoints. A trial that is started again goes on after its last checkpoint and reports the
-epochs before it once more, so that a driver which lost the last messages has them all; whoever
-keeps the curves takes each epoch once.
+its checkpoints. A trial that is started again goes on after its last checkpoint and reports what
+epochs before it the study does not know, so that a driver which lost the last messages has them
+all; whoever keeps the curves takes each epoch once.
 """
 
 import functools
@@ -56,7 +56,7 @@ def _run_alone(task: TrialTask, galaxies: Galaxies, split: Split) -> None:
     try:
         stored = StoredRun(task, galaxies, split)
         stored.resume()
-        for report in stored.reports():
+        for report in stored.untold_reports():
             tune.report(report)
         while stored.run.finished is None:
             stored.run.run_epoch()

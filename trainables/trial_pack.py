@@ -71,7 +71,7 @@ class _Pack:
 
     def tell_again(self) -> None:
         """Report the epochs before each member's checkpoint: the driver may have missed some."""
-        told = {trial_id: stored.reports() for trial_id, (_, stored) in self._live.items()}
+        told = {trial_id: stored.untold_reports() for trial_id, (_, stored) in self._live.items()}
         for epoch in zip_longest(*told.values()):
             self._tell({i: report for i, report in zip(told, epoch) if report is not None})
         self._drop_stopped()

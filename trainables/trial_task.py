@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_STOPPED = "stopped"  # in a trial's checkpoint folder: it has ended, its pack goes on
-
 
 @dataclass(frozen=True)
 class TrialTask:
@@ -13,7 +11,7 @@ class TrialTask:
 
     `config` holds the values of a config; `data`, `split` (the study's stored rows) and
     `checkpoints` are paths that every node can reach; `num_threads` is the trial's share of the
-    processor.
+    processor; `known_epochs` are those whose reports the study has already.
     """
 
     trial_id: str
@@ -23,6 +21,7 @@ class TrialTask:
     checkpoints: str
     num_threads: int
     uses_gpu: bool
+    known_epochs: int = 0
 
     @property
     def members(self) -> tuple["TrialTask", ...]:
@@ -42,21 +41,25 @@ class PackTask:
         return self.members[0].trial_id
 
 
+def _mark(task: TrialTask) -> Path:
+    """In the trial's checkpoint folder; a trial that paused has another when it goes on."""
+    return Path(task.checkpoints) / f"stopped-{task.known_epochs}"
+
+
 def mark_stopped(task: TrialTask) -> None:
-    """Tell the worker that a trial has ended and the rest of its pack goes on."""
-    folder = Path(task.checkpoints)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _STOPPED).touch()
+    """Tell the worker that a trial has ended, or pauses, and the rest of its pack goes on."""
+    Path(task.checkpoints).mkdir(parents=True, exist_ok=True)
+    _mark(task).touch()
 
 
 def is_stopped(task: TrialTask) -> bool:
-    """Whether the driver has marked a trial of a pack as ended."""
-    return (Path(task.checkpoints) / _STOPPED).exists()
+    """Whether the driver has marked a trial of a pack as ended or paused."""
+    return _mark(task).exists()
 
 
 def remove_mark(task: TrialTask) -> None:
     """Take back what `mark_stopped` left, and the folder if that was all it held."""
     folder = Path(task.checkpoints)
-    (folder / _STOPPED).unlink(missing_ok=True)
+    _mark(task).unlink(missing_ok=True)
     if folder.exists() and not any(folder.iterdir()):
         folder.rmdir()

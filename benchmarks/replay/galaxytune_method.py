@@ -10,9 +10,11 @@ from galaxytune.penalising_sampler import BLAMED
 from galaxytune.proposals import draw_config, enqueue_published
 from galaxytune.study_plan import StudyPlan
 
+_ENDLESS = 10**9  # trials
+
 
 class GalaxytuneMethod(Method):
-    """The sampler, the proposals and the rungs of a study, joined as its scheduler joins them."""
+    """The sampler, the proposals and the rungs of a study, joined as its engine joins them."""
 
     def __init__(self, plan: StudyPlan) -> None:
         """Begin with the published config."""
@@ -20,44 +22,49 @@ class GalaxytuneMethod(Method):
         self._prefix = f"{plan.architectures[0]}."
         self._study = quiet_study(study_sampler(plan))
         enqueue_published(self._study, plan)
-        self._trials: dict[int, Trial] = {}
+        self._trials: dict[str, Trial] = {}
         self._curves: dict[str, list[dict[str, float]]] = {}
         self._whole: list[str] = []
-        self._rungs: Rungs | None = None
         self._first_grace = first_grace(plan.longest_epochs)
-        self._grace: int | None = None
-        self._begin(plan.grace_epochs or self._first_grace)
+        self._rungs = self._new_rungs(plan.grace_epochs or self._first_grace)
 
     def next_job(self) -> Job:
-        """A new trial."""
+        """The furthest trial that may go on, or a new one."""
+        for trial_id in self._rungs.promotable()[:1]:
+            del self._rungs.paused[trial_id]
+            return self._job(self._trials[trial_id], len(self._curves[trial_id]) + 1)
         trial = draw_config(self._study.ask(), self._plan)
-        self._trials[trial.number] = trial
-        config = {name.removeprefix(self._prefix): v for name, v in trial.params.items()}
-        return Job(trial.number, config)
+        self._trials[str(trial.number)] = trial
+        return self._job(trial, 1)
 
     def goes_on(self, trial: int, epoch: int, rmse: float) -> bool:
-        """Record the epoch; stop the trial where the rungs do."""
-        own, curve = self._trials[trial], self._curves.setdefault(str(trial), [])
+        """Record the epoch; let the trial pause where the rungs do."""
+        trial_id, rungs = str(trial), self._rungs
+        own, curve = self._trials[trial_id], self._curves.setdefault(trial_id, [])
         curve.append({"val_rmse": rmse})
         own.report(rmse, epoch)
+        rungs.enter(trial_id, curve)
         if epoch == self._plan.longest_epochs:
             self._study.tell(own, lowest(curve, epoch))
-            self._whole.append(str(trial))
+            self._whole.append(trial_id)
             self._measure()
             return False
-        if self._passes(trial, epoch) or own.user_attrs["published"]:
+        if rungs.may_pass(trial_id, epoch) or own.user_attrs["published"]:
             return True
-        self._study.tell(own, state=TrialState.PRUNED)
+        rungs.paused[trial_id] = epoch
+        for hopeless in rungs.hopeless(_ENDLESS):
+            del rungs.paused[hopeless]
+            self._study.tell(self._trials[hopeless], state=TrialState.PRUNED)
         return False
 
     def failed(self, trial: int) -> None:
         """The config is to blame."""
-        self._trials[trial].set_user_attr(BLAMED, True)
-        self._study.tell(self._trials[trial], state=TrialState.FAIL)
+        self._trials[str(trial)].set_user_attr(BLAMED, True)
+        self._study.tell(self._trials[str(trial)], state=TrialState.FAIL)
 
-    def _passes(self, trial: int, epoch: int) -> bool:
-        value = lowest(self._curves[str(trial)], epoch)
-        return self._rungs is None or self._rungs.may_continue(str(trial), epoch, value)
+    def _job(self, trial: Trial, first_epoch: int) -> Job:
+        config = {name.removeprefix(self._prefix): v for name, v in trial.params.items()}
+        return Job(trial.number, config, first_epoch)
 
     def _measure(self) -> None:
         if len(self._whole) > MOST_MEASURED:
@@ -67,18 +74,21 @@ class GalaxytuneMethod(Method):
             first_epoch=self._first_grace,
             reduction_factor=self._plan.reduction_factor,
         ).grace_epochs
-        if grace != self._grace:
-            self._begin(grace)
+        if grace != min(self._rungs.counts, default=None):
+            paused = self._rungs.paused
+            self._rungs = self._new_rungs(grace)
+            self._rungs.paused = paused
 
-    def _begin(self, grace_epochs: int | None) -> None:
-        self._grace, self._rungs = grace_epochs, None
-        if grace_epochs is not None:
-            self._rungs = Rungs(
-                grace_epochs=grace_epochs,
-                reduction_factor=self._plan.reduction_factor,
-                max_epochs=self._plan.longest_epochs,
-            )
-            self._rungs.enter(self._curves)
+    def _new_rungs(self, grace_epochs: int | None) -> Rungs:
+        longest = self._plan.longest_epochs
+        rungs = Rungs(
+            grace_epochs=grace_epochs or longest,
+            reduction_factor=self._plan.reduction_factor,
+            max_epochs=longest,
+        )
+        for trial_id, curve in self._curves.items():
+            rungs.enter(trial_id, curve)
+        return rungs
 
 
 def galaxytune_default(architecture: str, num_epochs: int, seed: int) -> GalaxytuneMethod:

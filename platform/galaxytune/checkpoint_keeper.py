@@ -46,9 +46,13 @@ class CheckpointKeeper:
         for record in before:
             if record.id not in keep:
                 self._drop(record.id)
-        quota = self.plan.checkpoint_quota_gb
-        while quota is not None and len(keep) > 1 and self._taken() > quota * 1e9:
+        while len(keep) > 1 and self.is_over_quota():
             self._drop(keep.pop())
+
+    def is_over_quota(self) -> bool:
+        """Whether all checkpoints together take more than the plan allows."""
+        quota = self.plan.checkpoint_quota_gb
+        return quota is not None and _size(self.folder.checkpoints) > quota * 1e9
 
     def _worth_keeping(self, records: Iterable[TrialRecord]) -> list[TrialRecord]:
         """The best few, then the best of each architecture that is not among them."""
@@ -56,9 +60,6 @@ class CheckpointKeeper:
         best, others = order[: self.plan.keep_checkpoints], order[self.plan.keep_checkpoints :]
         first = {record.architecture: record for record in reversed(order)}
         return best + [record for record in others if first[record.architecture] is record]
-
-    def _taken(self) -> int:
-        return _size(self.folder.checkpoints)
 
     def _drop(self, trial_id: str) -> None:
         folder = self.folder.checkpoint_folder(trial_id)

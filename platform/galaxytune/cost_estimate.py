@@ -1,10 +1,10 @@
 """What a plan will cost, estimated from a few measured steps of each of its networks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from galaxytune.halving import Rungs, first_grace
+from galaxytune.halving import Rungs, first_grace, num_hopeful
 from galaxytune.health_check import gibibytes
 from galaxytune.study_plan import StudyPlan
 from galaxytune.training_checks import Measured
@@ -56,32 +56,30 @@ def _duration(hours: float) -> str:
     return f"{hours:.3g} hours by the clock"
 
 
-def _passing(num_trials: float, reduction_factor: int, *, is_first: bool) -> float:
-    """How many of so many trials, come in random order, a rung is expected to let pass."""
-    return sum(
-        1.0 if is_first and place < reduction_factor else max(1, place // reduction_factor) / place
-        for place in range(1, round(num_trials) + 1)
-    )
-
-
 def halved_epochs(plan: StudyPlan, epochs: int, num_trials: int) -> float:
     """Mean epochs of so many trials that halving may stop, of `epochs` in all.
 
     A grace period that the search is to measure is taken for the one that it begins with.
     """
-    if not plan.stops_early:
-        return float(epochs)
-    rungs = Rungs(
-        grace_epochs=plan.grace_epochs or first_grace(plan.longest_epochs),
-        reduction_factor=plan.reduction_factor,
-        max_epochs=epochs,
-    )
-    trained, left, before = 0.0, float(num_trials), 0
-    for rung in [*rungs.values, epochs]:
-        trained += left * (rung - before)
-        left = _passing(left, plan.reduction_factor, is_first=not before)
-        before = rung
+    trained, before = 0, 0
+    for epoch, num_left in _arrivals(plan, epochs, num_trials):
+        trained += num_left * (epoch - before)
+        before = epoch
     return trained / num_trials
+
+
+def _arrivals(plan: StudyPlan, epochs: int, num_trials: int) -> Iterator[tuple[int, int]]:
+    """The epoch of each rung, last of all the final one, and how many trials come there."""
+    if plan.stops_early:
+        rungs = Rungs(
+            grace_epochs=plan.grace_epochs or first_grace(plan.longest_epochs),
+            reduction_factor=plan.reduction_factor,
+            max_epochs=epochs,
+        )
+        for epoch in rungs.counts:
+            yield epoch, num_trials
+            num_trials = max(1, num_trials // plan.reduction_factor)
+    yield epochs, num_trials
 
 
 def whole_trials(plan: StudyPlan) -> int:
@@ -138,13 +136,16 @@ def _seconds_per_epoch(measured: Measured, num_galaxies: Mapping[str, int]) -> f
 
 
 def _disk_bytes(plan: StudyPlan, measured: Mapping[str, Measured], at_once: int) -> int:
-    """Weights of the kept trials and what is frozen beneath them; states of those that run."""
+    """Weights of the kept trials and what is frozen beneath them; states of those not ended."""
     weights = max(m.weight_bytes for m in measured.values())
+    state = max(m.weight_bytes + m.state_bytes for m in measured.values())
+    *rungs, _ = _arrivals(plan, plan.longest_epochs, plan.trials)
+    num_paused = sum(num_hopeful(num_come) for _, num_come in rungs)
     kept = min(plan.keep_checkpoints + len(plan.architectures), plan.trials) * weights
+    kept += num_paused * state
     if plan.checkpoint_quota_gb is not None:
         kept = min(kept, int(plan.checkpoint_quota_gb * 1e9))
-    running = at_once * max(m.weight_bytes + m.state_bytes for m in measured.values())
-    return kept + running + sum(m.frozen_bytes for m in measured.values())
+    return kept + at_once * state + sum(m.frozen_bytes for m in measured.values())
 
 
 def _assumptions(plan: StudyPlan) -> list[str]:
@@ -155,8 +156,8 @@ def _assumptions(plan: StudyPlan) -> list[str]:
     ]
     if plan.stops_early:
         told.append(
-            f"at each rung the best 1 in {plan.reduction_factor} goes on, trials come in no "
-            "order of merit, and those with a published config are trained whole"
+            f"at each rung the best 1 in {plan.reduction_factor} goes on, and trials with a "
+            "published config are trained whole"
         )
         if plan.grace_epochs is None:
             told.append("the grace period, which the search measures, stays a 27th of the epochs")

@@ -1,5 +1,8 @@
 """Asynchronous successive halving (Li et al. 2020, MLSys) whose rungs are a study's curves.
 
+A trial pauses at a rung until it is among the best that have come there, and then goes on from its
+checkpoint; to stop it for good would be to judge it by the few that happened to come before it.
+
 Whether early ranks say anything is measured, not assumed: of the trials that were trained whole,
 how do their early ranks agree with their final ones? Halving begins at once, for whole trials
 are dear; the measurement that follows sets the grace period right, or ends the halving.
@@ -20,42 +23,93 @@ _ONE_SIDED = 1.28  # normal quantile: what is called misleading would else be so
 
 
 class Rungs:
-    """At certain epochs only the best 1/eta of the trials that came so far may go on."""
+    """At certain epochs trials pause; the best 1/eta of those that have come there go on.
+
+    paused: trials, and after which epoch they pause. As more come, some of them come to be among
+    the best; some never will, and there is no need to keep those.
+    """
 
     def __init__(self, *, grace_epochs: int, reduction_factor: int, max_epochs: int) -> None:
-        """Rungs at grace, grace x eta, grace x eta^2 ... below max_epochs."""
+        """Rungs at grace, grace x eta, grace x eta^2 ... below max_epochs; maybe none."""
         self.reduction_factor = reduction_factor
-        self.values: dict[int, dict[str, float]] = {}
-        self._ordered: dict[int, list[float]] = {}  # the same values, the lowest first
+        self.paused: dict[str, int] = {}
+        self._values: dict[int, dict[str, float]] = {}
+        self._ordered: dict[int, list[tuple[float, str]]] = {}  # the same, the lowest first
         epoch = grace_epochs
         while epoch < max_epochs:
-            self.values[epoch], self._ordered[epoch] = {}, []
+            self._values[epoch], self._ordered[epoch] = {}, []
             epoch *= reduction_factor
 
-    def may_continue(self, trial_id: str, epoch: int, value: float) -> bool:
-        """Enter a trial's lowest value so far at an epoch; False if it is to stop there.
+    @property
+    def counts(self) -> dict[int, int]:
+        """How many trials have come to each rung, by its epoch."""
+        return {epoch: len(rung) for epoch, rung in self._values.items()}
 
-        The first rung cuts nobody before it holds `reduction_factor` trials. At the later ones,
-        where most were good enough before, the best alone goes on from the second trial on. A
-        trial that is asked about twice counts once.
+    def enter(self, trial_id: str, curve: Curve) -> None:
+        """Enter a trial at the rungs that its curve has reached, by its lowest RMSE there."""
+        for epoch, rung in self._values.items():
+            if epoch > len(curve):
+                return
+            if trial_id not in rung:
+                rung[trial_id] = value = lowest(curve, epoch)
+                bisect.insort(self._ordered[epoch], (value, trial_id))
+
+    def may_pass(self, trial_id: str, epoch: int, *, is_last_call: bool = False) -> bool:
+        """Whether a trial that was entered goes on after an epoch; always where there is no rung.
+
+        With `is_last_call` the best of a rung goes on however few have come there.
         """
-        if epoch not in self.values:
+        if epoch not in self._values:
             return True
-        rung, ordered = self.values[epoch], self._ordered[epoch]
-        if trial_id in rung:
-            del ordered[bisect.bisect_left(ordered, rung[trial_id])]
-        rung[trial_id] = value
-        bisect.insort(ordered, value)
-        if epoch == min(self.values) and len(rung) < self.reduction_factor:
-            return True
-        num_promoted = max(1, len(rung) // self.reduction_factor)
-        return value <= ordered[num_promoted - 1]
+        num_passing = self._come(epoch) // self.reduction_factor
+        return self._rank(trial_id, epoch) < max(num_passing, int(is_last_call))
 
-    def enter(self, curves: Mapping[str, Curve]) -> None:
-        """Enter what trials have reached already."""
-        for trial_id, curve in curves.items():
-            for epoch in (rung for rung in self.values if rung <= len(curve)):
-                self.may_continue(trial_id, epoch, lowest(curve, epoch))
+    def promotable(self, *, is_last_call: bool = False) -> list[str]:
+        """Paused trials that may go on, those that have come furthest first, then the best."""
+        found = [
+            (-epoch, self._rank(trial_id, epoch), trial_id)
+            for trial_id, epoch in self.paused.items()
+            if self.may_pass(trial_id, epoch, is_last_call=is_last_call)
+        ]
+        return [trial_id for *_, trial_id in sorted(found)]
+
+    def hopeless(self, num_trials: int) -> list[str]:
+        """Paused trials that will hardly be among the best, of a study of so many trials.
+
+        Those that cannot be, and those whose rank is worse than the last that passes by more than
+        the square root of the number that have come: two standard deviations at least, if trials
+        come in no order of merit.
+        """
+        return [
+            trial_id
+            for trial_id, epoch in self.paused.items()
+            if self._rank(trial_id, epoch) >= self._num_hopeful(epoch, num_trials)
+        ]
+
+    def least_hopeful(self) -> str:
+        """The paused trial that stands furthest behind in its rung; ValueError if none pauses."""
+        behind = {i: self._rank(i, e) / max(1, self._come(e)) for i, e in self.paused.items()}
+        return max(behind, key=behind.__getitem__)
+
+    def _num_hopeful(self, epoch: int, num_trials: int) -> int:
+        num_come = self._come(epoch)
+        hopeful = num_come // self.reduction_factor + num_hopeful(num_come)
+        return max(1, min(hopeful, num_trials // self.reduction_factor))
+
+    def _come(self, epoch: int) -> int:
+        return len(self._values.get(epoch, ()))
+
+    def _rank(self, trial_id: str, epoch: int) -> int:
+        """0 is the best of the epoch's rung; 0 also where there is none."""
+        if epoch not in self._values:
+            return 0
+        value = self._values[epoch][trial_id]
+        return bisect.bisect_left(self._ordered[epoch], (value, trial_id))
+
+
+def num_hopeful(num_come: int) -> int:
+    """How many may pause at a rung to which so many have come, besides those that may pass."""
+    return math.ceil(math.sqrt(num_come))
 
 
 def lowest(curve: Curve, epoch: int) -> float:
@@ -80,13 +134,13 @@ class HalvingChoice:
         if not self.correlations:
             return (
                 f"trials trained whole so far: {self.num_whole}, too few to measure whether early "
-                f"ranks mislead; trials may be stopped from epoch {self.grace_epochs} on"
+                f"ranks mislead; trials may pause from epoch {self.grace_epochs} on"
             )
         seen = ", ".join(f"epoch {e}: {rho:.2f}" for e, rho in self.correlations.items())
         measured = f"rank correlation with the end over {self.num_whole} whole trials: {seen}"
         if self.grace_epochs is None:
             return f"{measured}; early ranks mislead, so every trial is trained whole"
-        return f"{measured}; trials may be stopped from epoch {self.grace_epochs} on"
+        return f"{measured}; trials may pause from epoch {self.grace_epochs} on"
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""

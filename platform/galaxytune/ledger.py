@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from optuna.trial import Trial, TrialState
+from optuna.trial import TrialState
 
 from analysis.trial_record import Status, TrialRecord, json_lines
 from galaxytune.budget import Budget
@@ -28,8 +28,10 @@ _OTHER_COLUMNS = ("epoch", "seconds", "learning_rate", "micro_batch")
 class Ledger:
     """What is known of every trial of a study, kept level with its folder and with Optuna.
 
-    ending: why no trial is to start or go on, None while the study runs. A budget's end is
-    final; one that was asked for, or forced by a failing disk, leaves trials to be resumed.
+    running: trials that are handed out, and how many epochs each had then. unfinished: those that
+    an earlier driver left, or that were drawn and are to come. ending: why no trial is to start or
+    go on, None while the study runs. A budget's end is final; one that was asked for, or forced by
+    a failing disk, leaves trials to be resumed.
     """
 
     def __init__(self, folder: StudyFolder) -> None:
@@ -39,10 +41,11 @@ class Ledger:
         self.records = {record.id: record for record in folder.records()}
         self.curves = {i: folder.curve(i) for i in folder.trial_ids_with_curve()}
         self.retries = Counter(line["id"] for line in json_lines(folder.retries_file))
+        self.running: dict[str, int] = {}
         self.ending: str | None = None
         self.is_final = False
         self.broken: str | None = None
-        self._keeper = CheckpointKeeper(folder, self.plan, self.records.values())
+        self.keeper = CheckpointKeeper(folder, self.plan, self.records.values())
         self._configs: dict[str, tuple[dict[str, Any], bool]] = {}
         self.journal = OptunaJournal(folder.journal_file, self.plan)
         self.unfinished = self._reconcile()
@@ -57,31 +60,33 @@ class Ledger:
         """How many trials are still to end."""
         return 0 if self.folder.ended else self.plan.trials - len(self.records)
 
-    def next_trial(self) -> Proposal | None:
-        """The next trial to run, or None when no more is to start."""
-        if self.ending is not None:
+    def draw(self, like: Mapping[str, Any] | None = None) -> str | None:
+        """Draw a trial, with a config like another if that is given; None after the last."""
+        if self.journal.num_begun() >= self.plan.trials:
             return None
-        if self.unfinished:
-            return self.hand_out(self.unfinished.pop(0))
-        if self.journal.num_begun() < self.plan.trials:
-            return self.hand_out(self.journal.ask())
-        return None
+        return trial_id_of(self.journal.ask(like=like).number)
 
-    def hand_out(self, trial: Trial) -> Proposal:
+    def hand_out(self, trial_id: str) -> Proposal:
         """Note and tell that a trial is to run from now on."""
-        trial_id = trial_id_of(trial.number)
-        config, published = trial.user_attrs["config"], trial.user_attrs["published"]
-        self._configs[trial_id] = config, published
+        config, published = self._drawn(trial_id)
+        self.running[trial_id] = len(self.curves.get(trial_id, ()))
         self.folder.curve_file(trial_id).touch()  # `status` sees that it runs
         for observer in self.observers:
             observer.trial_started(trial_id, config, published)
         return trial_id, config
 
-    def record_epoch(self, trial_id: str, result: Mapping[str, Any]) -> None:
-        """Put a reported epoch into the curve, unless it stands there already."""
+    def pause(self, trial_id: str) -> None:
+        """Note and tell that a trial has stopped and may go on later."""
+        wait_for_disk(self.folder.curve_file(trial_id))  # it will not report these epochs again
+        self.running.pop(trial_id, None)
+        for observer in self.observers:
+            observer.trial_paused(trial_id, len(self.curves[trial_id]))
+
+    def record_epoch(self, trial_id: str, result: Mapping[str, Any]) -> bool:
+        """Put a reported epoch into the curve; False if it stands there already."""
         curve = self.curves.setdefault(trial_id, [])
         if trial_id in self.records or int(result["epoch"]) != len(curve) + 1:
-            return
+            return False
         report = {
             name: float(value)
             for name, value in result.items()
@@ -94,6 +99,7 @@ class Ledger:
         for observer in self.observers:
             observer.epoch_reported(trial_id, report)
         self.check_budget()
+        return True
 
     def record_retry(self, trial_id: str, reason: str) -> None:
         """Note that a trial is started again, and why."""
@@ -111,9 +117,10 @@ class Ledger:
             wait_for_disk(self.folder.curve_file(trial_id))
         append_line(self.folder.records_file, record.model_dump(mode="json"))
         self.records[trial_id] = record
+        self.running.pop(trial_id, None)
         self._budget.enter(record)
         self.journal.tell(record)
-        self._keeper.clean(record)
+        self.keeper.clean(record)
         for observer in self.observers:
             observer.trial_finished(record)
         self.check_budget()
@@ -160,11 +167,15 @@ class Ledger:
                 self.finish(trial_id_of(trial), "pruned", f"stopped by the budget: {self.ending}")
             self.folder.mark_ended(self.ending)
         if not self._open_trials():
-            self._keeper.drop_unused()
+            self.keeper.drop_unused()
+
+    def config(self, trial_id: str) -> dict[str, Any]:
+        """The values of a trial's config."""
+        return self._drawn(trial_id)[0]
 
     def is_published(self, trial_id: str) -> bool:
         """Whether a trial runs its architecture's published config."""
-        return self._config_of(trial_id)[1]
+        return self._drawn(trial_id)[1]
 
     def wandb_run_id(self, trial_id: str) -> str:
         """The trial's W&B run id, the same on every resume."""
@@ -174,7 +185,7 @@ class Ledger:
         """Numbers of trials that were begun and have not ended."""
         return [t.number for t in self.journal.trials() if t.state == TrialState.RUNNING]
 
-    def _reconcile(self) -> list[Trial]:
+    def _reconcile(self) -> list[str]:
         """Bring Optuna level with the records; returns the trials that are still to end."""
         if self.journal.was_damaged:
             self.journal.rebuild(self.records.values(), self.curves)
@@ -190,7 +201,8 @@ class Ledger:
             if trial_id in self.records:
                 self.journal.tell(self.records[trial_id])
             else:
-                unfinished.append(self.journal.reopened(frozen))
+                self.journal.reopen(frozen)
+                unfinished.append(trial_id)
         return unfinished
 
     def _forget_unfinished(self) -> None:
@@ -199,7 +211,7 @@ class Ledger:
             del self.curves[trial_id]
             self.folder.forget(trial_id)
 
-    def _config_of(self, trial_id: str) -> tuple[dict[str, Any], bool]:
+    def _drawn(self, trial_id: str) -> tuple[dict[str, Any], bool]:
         if trial_id not in self._configs:
             attributes = self.journal.frozen(trial_id).user_attrs
             self._configs[trial_id] = attributes["config"], attributes["published"]
@@ -213,7 +225,7 @@ class Ledger:
         self, trial_id: str, status: Status, reason: str, config_failed: bool
     ) -> TrialRecord:
         curve = self.curves.get(trial_id, [])
-        config, published = self._config_of(trial_id)
+        config, published = self._drawn(trial_id)
         monitored = [report[config["early_stopping_metric"]] for report in curve]
         best = monitored.index(min(monitored)) + 1 if curve else 0
         seconds = sum(report["seconds"] for report in curve)

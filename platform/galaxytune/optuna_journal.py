@@ -120,13 +120,11 @@ class OptunaJournal:
     def _has_queued(self) -> bool:
         return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
-    def reopened(self, frozen: FrozenTrial) -> Trial:
-        """A trial that is still to end; drawn now if the driver died while it was."""
-        trial = Trial(self.study, frozen._trial_id)
-        if "config" not in trial.user_attrs:
-            draw_config(trial, self.plan)
+    def reopen(self, frozen: FrozenTrial) -> None:
+        """Draw a trial that is still to end, if the driver died while it was drawn."""
+        if "config" not in frozen.user_attrs:
+            draw_config(Trial(self.study, frozen._trial_id), self.plan)
             self._file.wait_for_disk()
-        return trial
 
     def tell_epoch(self, trial_id: str, report: Mapping[str, Any]) -> None:
         """Store an epoch's RMSE as an intermediate value."""

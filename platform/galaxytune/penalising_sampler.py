@@ -1,8 +1,9 @@
-"""A sampler that learns from trials whose config made them fail.
+"""A sampler that learns from trials whose config made them fail, and from those that wait.
 
 Optuna's samplers look at complete and pruned trials alone: a region where training diverges
 leaves no trace and is drawn again and again. Here such trials stay FAIL in the storage, and the
-sampler alone is shown them as complete with a finite, bad value.
+sampler alone is shown them as complete with a finite, bad value. And trials that have reported
+but not ended, as those that wait at a rung, it is shown as pruned where they stand.
 """
 
 from collections.abc import Sequence
@@ -30,15 +31,18 @@ def _penalty(extremes: Sequence[tuple[float, float]], num_objectives: int) -> li
     return [high + max(high - low, _LEAST_STEP) for low, high in extremes[:num_objectives]]
 
 
-def _penalised(trial: FrozenTrial, values: Sequence[float]) -> FrozenTrial:
+def _changed(
+    trial: FrozenTrial, state: TrialState, values: Sequence[float] | None = None
+) -> FrozenTrial:
+    """A trial as if it had ended otherwise."""
     return FrozenTrial(
         number=trial.number,
         trial_id=trial._trial_id,
-        state=TrialState.COMPLETE,
+        state=state,
         value=None,
-        values=list(values),
+        values=None if values is None else list(values),
         datetime_start=trial.datetime_start,
-        datetime_complete=trial.datetime_complete,
+        datetime_complete=trial.datetime_complete or trial.datetime_start,
         params=trial.params,
         distributions=trial.distributions,
         user_attrs=trial.user_attrs,
@@ -47,8 +51,12 @@ def _penalised(trial: FrozenTrial, values: Sequence[float]) -> FrozenTrial:
     )
 
 
+def _has_reported(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.RUNNING and bool(trial.intermediate_values)
+
+
 class PenalisingSampler(BaseSampler):
-    """Another sampler, shown blamed trials as complete and worse than the worst."""
+    """Another sampler, shown blamed trials as the worst and those that go on as pruned."""
 
     def __init__(self, sampler: BaseSampler) -> None:
         """`sampler` does the drawing, for one study."""
@@ -103,9 +111,16 @@ class PenalisingSampler(BaseSampler):
         if self._shown is None or self._shown[0] != trial.number:
             trials = self._history.shown(study._get_trials(deepcopy=False, states=None))
             penalty = _penalty(self._history.extremes, len(study.directions))
-            seen = [_penalised(t, penalty) if t.state == TrialState.FAIL else t for t in trials]
-            self._shown = trial.number, _as_study(study, seen, self._history.num_ended)
+            seen = [_as_seen(t, penalty) for t in trials]
+            num_ended = self._history.num_ended + sum(map(_has_reported, trials))
+            self._shown = trial.number, _as_study(study, seen, num_ended)
         return self._shown[1]
+
+
+def _as_seen(trial: FrozenTrial, penalty: Sequence[float]) -> FrozenTrial:
+    if trial.state == TrialState.FAIL:
+        return _changed(trial, TrialState.COMPLETE, penalty)
+    return _changed(trial, TrialState.PRUNED) if _has_reported(trial) else trial
 
 
 def _as_study(study: optuna.Study, trials: list[FrozenTrial], num_ended: int) -> optuna.Study:

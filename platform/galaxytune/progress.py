@@ -19,13 +19,16 @@ class SearchProgress:
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
         self.num_trials, self.epochs = num_trials, epochs
         self.num_ended = len(records)
+        self._paused: set[str] = set()
         values = [r.val_rmse for r in records.values() if r.status == "complete" and r.val_rmse]
         self.best = min(values, default=None)
 
     def trial_started(self, trial_id: str, config: Mapping[str, Any], published: bool) -> None:
         """One line for a trial handed out."""
         note = ", published config" if published else ""
-        self.console.print(f"[dim]trial {trial_id} starts: {config['architecture']}{note}[/dim]")
+        begins = "goes on" if trial_id in self._paused else "starts"
+        self._paused.discard(trial_id)
+        self.console.print(f"[dim]trial {trial_id} {begins}: {config['architecture']}{note}[/dim]")
 
     def epoch_reported(self, trial_id: str, report: Mapping[str, float]) -> None:
         """One line for an epoch."""
@@ -33,6 +36,11 @@ class SearchProgress:
             f"[dim]trial {trial_id} epoch {report['epoch']:.0f}/{self.epochs} "
             f"validation RMSE {report['val_rmse']:.4f}  {report['seconds']:.1f} s[/dim]"
         )
+
+    def trial_paused(self, trial_id: str, epoch: int) -> None:
+        """One line for a trial that pauses."""
+        self._paused.add(trial_id)
+        self.console.print(f"[dim]trial {trial_id} pauses after epoch {epoch}[/dim]")
 
     def trial_finished(self, record: TrialRecord) -> None:
         """One line for a trial's end, with the best so far."""

@@ -113,21 +113,23 @@ def _tune(ledger: Ledger, trainable: Callable[[dict[str, Any]], None]) -> None:
     import ray  # noqa: TID251
     from ray import tune  # noqa: TID251
 
-    from galaxytune.pack_filling import PackFilling
     from galaxytune.packing import pack_sizes
+    from galaxytune.promotion import Promotion
     from galaxytune.scheduler import StudyScheduler
     from galaxytune.searcher import StudySearcher
+    from galaxytune.trial_queue import TrialQueue
 
     plan = ledger.plan
     at_once = trials_at_once(plan.cpus_per_trial, plan.gpus_per_trial)
-    packs = PackFilling(ledger, pack_sizes(ledger), at_once)
+    promotion = Promotion(ledger)
+    queue = TrialQueue(ledger, promotion, pack_sizes(ledger), at_once)
     resources = {"cpu": plan.cpus_per_trial, "gpu": plan.gpus_per_trial}
     tuner = tune.Tuner(
         tune.with_resources(trainable, resources),
         tune_config=tune.TuneConfig(
-            search_alg=StudySearcher(ledger, packs),
-            scheduler=StudyScheduler(ledger),
-            num_samples=ledger.num_left,
+            search_alg=StudySearcher(ledger, queue),
+            scheduler=StudyScheduler(ledger, promotion),
+            num_samples=-1,  # a trial that pauses and goes on is to Tune another one
             max_concurrent_trials=min(at_once, ledger.num_left),
             reuse_actors=True,
             trial_name_creator=_own_id,

@@ -6,7 +6,7 @@ from typing import Any
 from ray.tune.search import Searcher  # noqa: TID251  an extension point of Ray Tune
 
 from galaxytune.ledger import Ledger, Proposal
-from galaxytune.pack_filling import PackFilling
+from galaxytune.trial_queue import TrialQueue
 from trainables.trial_task import PackTask, TrialTask
 
 
@@ -16,19 +16,19 @@ class StudySearcher(Searcher):
     Tune's own snapshots of the searcher stay empty: the study folder is what a resume reads.
     """
 
-    def __init__(self, ledger: Ledger, packs: PackFilling | None = None) -> None:
-        """`ledger` of the study to search; `packs` says which trials are trained as one."""
+    def __init__(self, ledger: Ledger, queue: TrialQueue) -> None:
+        """`ledger` of the study to search; `queue` says what comes next."""
         super().__init__(metric=None, mode=None)
         self.ledger = ledger
-        self._packs = packs or PackFilling(ledger, {}, places=1)
+        self._queue = queue
 
     def suggest(self, trial_id: str) -> Any:
-        """The next task under the key `task`, or Searcher.FINISHED."""
+        """The next task under the key `task`; None if there is none yet, or Searcher.FINISHED."""
         proposed: list[Proposal] = []
         with self.ledger.writing():
-            proposed = self._packs.next_pack()
+            proposed = self._queue.next_pack()
         if not proposed:
-            return str(Searcher.FINISHED)
+            return str(Searcher.FINISHED) if self._queue.is_over else None
         tasks = tuple(self._task(own_id, config) for own_id, config in proposed)
         return {"task": tasks[0] if len(tasks) == 1 else PackTask(tasks)}
 
@@ -42,6 +42,7 @@ class StudySearcher(Searcher):
             checkpoints=str(folder.checkpoint_folder(own_id)),
             num_threads=max(1, int(plan.cpus_per_trial)),
             uses_gpu=plan.gpus_per_trial > 0,
+            known_epochs=self.ledger.running[own_id],
         )
 
     def on_trial_complete(

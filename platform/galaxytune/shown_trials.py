@@ -64,8 +64,8 @@ class TrialHistory:
     def shown(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         """Those of a study's trials, all in the order of numbers, that a sampler is to see.
 
-        All that run, the best NUM_BEST, and of the others the latest: MOST_SHOWN that have ended.
-        Lower values are better.
+        All that have not ended, the best NUM_BEST, and of the others the latest: MOST_SHOWN that
+        have ended. Lower values are better.
         """
         running, ended = [], []
         while self._num_passed < len(trials) and self._num_passed in self._known:

@@ -35,6 +35,7 @@ class StudyFolder:
         self.retries_file = path / "retries.jsonl"
         self.ended_file = path / "ended.json"
         self.halving_file = path / "halving.json"
+        self.paused_file = path / "paused.json"
         self.packing_file = path / "packing.json"
         self.mirrored_file = path / "wandb" / "mirrored.jsonl"
 
@@ -63,6 +64,10 @@ class StudyFolder:
     def trial_ids_with_curve(self) -> list[str]:
         """Ids of all trials that reported an epoch, sorted."""
         return sorted(path.stem for path in self.curves.glob("*.jsonl"))
+
+    def paused_ids(self) -> list[str]:
+        """Ids of the trials that halving let pause, in the order in which they did."""
+        return list(json.loads(self.paused_file.read_text())) if self.paused_file.exists() else []
 
     def checkpoint_folder(self, trial_id: str) -> Path:
         """Where a trial keeps its last state and best weights."""

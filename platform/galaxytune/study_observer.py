@@ -10,7 +10,10 @@ class StudyObserver(Protocol):
     """Someone who is told what happens: the progress display, the W&B mirror."""
 
     def trial_started(self, trial_id: str, config: Mapping[str, Any], published: bool) -> None:
-        """A trial was handed out, for the first time or again after a resume."""
+        """A trial was handed out, for the first time, or again after a pause or a resume."""
+
+    def trial_paused(self, trial_id: str, epoch: int) -> None:
+        """A trial pauses after an epoch; it may go on, or end there."""
 
     def epoch_reported(self, trial_id: str, report: Mapping[str, float]) -> None:
         """A new epoch stands in the curve."""

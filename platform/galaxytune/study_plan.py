@@ -68,11 +68,11 @@ class StudyPlan(FrozenConfig):
     keep_checkpoints: Annotated[int, Field(ge=1)] = 5  # weights of so many best trials
     checkpoint_quota_gb: Annotated[float, Field(gt=0)] | None = None
     wandb: WandbMode = "offline"
-    halving: bool = True  # whether trials are stopped early; a grid's never are
-    reduction_factor: Annotated[int, Field(ge=2)] = 4  # ASHA's eta, as in Li et al. 2020, MLSys
+    halving: bool = True  # whether trials pause at rungs; a grid's never do
+    reduction_factor: Annotated[int, Field(ge=2)] = 3  # of halving: docs/choices.md
     pack: Annotated[Pack, BeforeValidator(as_pack)] = "auto"  # trials trained as one, at most
     grace_epochs: Annotated[int, Field(ge=1)] | None = None
-    #   no trial is stopped before so many epochs; None: measured on the first whole trials
+    #   no trial pauses before so many epochs; None: measured on the first whole trials
 
     @property
     def has_two_objectives(self) -> bool:
@@ -81,7 +81,7 @@ class StudyPlan(FrozenConfig):
 
     @property
     def stops_early(self) -> bool:
-        """Whether halving may stop a trial."""
+        """Whether halving may let a trial pause, and end, before its last epoch."""
         return self.halving and not self.grid
 
     @property

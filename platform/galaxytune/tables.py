@@ -7,7 +7,7 @@ from typing import Any
 from rich.live import Live
 from rich.table import Table
 
-from galaxytune.study_folder import StudyFolder
+from galaxytune.study_folder import State, StudyFolder
 from search_spaces import architecture_names, config_class, config_from_values
 from trainables.architectures import architecture_source, build_without_weights
 from trainables.keras_layers import count_parameters
@@ -60,18 +60,24 @@ def confirmation_table(study: str, rows: Sequence[Mapping[str, Any]]) -> Table:
 def study_status(folder: StudyFolder) -> dict[str, Any]:
     """{"study", "state", "counts": {status: n}}.
 
-    Trials that were begun and have not ended are "running" while a driver runs, else
-    "interrupted"; those not yet begun are "waiting".
+    Trials that were begun and have not ended are "paused" where halving lets them wait, else
+    "running" while a driver runs, or "interrupted"; those not yet begun are "waiting".
     """
-    state, records = folder.state(), folder.records()
-    counts = dict.fromkeys(("complete", "pruned", "failed", "running", "interrupted"), 0)
-    for record in records:
-        counts[record.status] += 1
-    ended = {record.id for record in records}
-    begun = sum(trial_id not in ended for trial_id in folder.trial_ids_with_curve())
-    counts["running" if state == "running" else "interrupted"] = begun
-    counts["waiting"] = max(0, folder.plan.trials - len(records) - begun)
+    state = folder.state()
+    statuses = _statuses(folder, state)
+    counts = dict.fromkeys(("complete", "pruned", "failed", "running", "interrupted", "paused"), 0)
+    for status in statuses.values():
+        counts[status] += 1
+    counts["waiting"] = max(0, folder.plan.trials - len(statuses))
     return {"study": folder.name, "state": state, "counts": counts}
+
+
+def _statuses(folder: StudyFolder, state: State) -> dict[str, str]:
+    """The status of every trial that was begun, by id."""
+    unfinished = "running" if state == "running" else "interrupted"
+    paused = folder.paused_ids()
+    begun = {i: "paused" if i in paused else unfinished for i in folder.trial_ids_with_curve()}
+    return begun | {record.id: record.status for record in folder.records()}
 
 
 def status_table(folder: StudyFolder) -> Table:
@@ -81,18 +87,16 @@ def status_table(folder: StudyFolder) -> Table:
     table = Table(title=f"Study {folder.name}: {status['state']} ({counts})", title_justify="left")
     for column in ("trial", "status", "epoch", "val RMSE", "best val RMSE"):
         table.add_column(column, justify="right")
-    records = {record.id: record for record in folder.records()}
-    unfinished = "running" if status["state"] == "running" else "interrupted"
+    statuses = _statuses(folder, status["state"])
     longest = folder.plan.longest_epochs
     for trial_id in folder.trial_ids_with_curve():
         curve = folder.curve(trial_id)
         if not curve:
             continue
         values = [report["val_rmse"] for report in curve]
-        record = records.get(trial_id)
         table.add_row(
             trial_id,
-            unfinished if record is None else record.status,
+            statuses[trial_id],
             f"{len(curve)}/{longest}",
             _number(values[-1]),
             _number(min(values)),

@@ -41,6 +41,7 @@ class WandbMirror:
         self.is_whole = False
         self._mode = ledger.plan.wandb
         self._queue: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._started: set[str] = set()  # by this driver
         self._running: dict[str, Message] = {}  # what opens the runs not ended
         self._ended = set(ledger.records)
         self._told_all = False
@@ -50,14 +51,20 @@ class WandbMirror:
 
     def trial_started(self, trial_id: str, config: Mapping[str, Any], published: bool) -> None:
         """Open the trial's run and log what its curve holds already."""
+        self._started.add(trial_id)
         self._queue.put(self._opening(trial_id, config, published))
 
     def epoch_reported(self, trial_id: str, report: Mapping[str, float]) -> None:
         """Log one epoch under its own number as the step."""
         self._queue.put({"do": "log", "trial": trial_id, "report": dict(report)})
 
+    def trial_paused(self, trial_id: str, epoch: int) -> None:
+        """Nothing to mirror: the run stays open until the trial has ended."""
+
     def trial_finished(self, record: TrialRecord) -> None:
-        """Write the summary and end the run."""
+        """Write the summary and end the run; one that paused under another driver is opened."""
+        if record.id not in self._started:
+            self.trial_started(record.id, record.config, record.published)
         self._queue.put(_closing(record))
 
     def study_noted(self, sentence: str) -> None:
