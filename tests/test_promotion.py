@@ -17,6 +17,7 @@ from galaxytune.promotion import Promotion
 from galaxytune.scheduler import StudyScheduler
 from galaxytune.search import run_study
 from galaxytune.study_folder import StudyFolder
+from galaxytune.study_plan import write_plan
 from galaxytune.tables import study_status
 from galaxytune.trial_queue import TrialQueue
 from tests import misbehaving
@@ -130,21 +131,29 @@ class Driver:
 def test_a_study_of_one_worker_pauses_and_promotes(begin_study: BeginStudy) -> None:
     driver = Driver(begin_study(trials=7, **HALVED))
     assert driver.run() == [
-        "00000:9",  # published, trained whole, and the best of its rungs
+        "00000:9",  # published: trained whole, in nobody's place
         "00001:1",
         "00002:1",
-        "00003:1",
-        "00004:1",  # a third of five is one, which is the published config
-        "00005:3",  # as good as that: the second of six; at epoch 3 the second of two
+        "00003:3",  # the best of three; alone at epoch 3
+        "00004:1",
+        "00005:3",  # the best of five; of two at epoch 3 a third is none
         "00006:1",
+        "00005:9",  # no trial is left to begin, and it is the best at epoch 3
     ]
     assert driver.queue.is_over
-    ends = {r.id: (r.status, r.epochs) for r in driver.ledger.records.values()}
-    assert ends.pop("00000") == ("complete", 9)
-    assert ends.pop("00005") == ("pruned", 3)
-    assert set(ends.values()) == {("pruned", 1)}
+    ends = {r.id: (r.status, r.epochs, r.reason) for r in driver.ledger.records.values()}
+    assert [ends.pop(i)[:2] for i in ("00000", "00005")] == [("complete", 9)] * 2
+    assert ends.pop("00003") == ("pruned", 3, "the study ended while it paused after epoch 3")
+    assert set(ends.values()) == {("pruned", 1, "stopped by halving at epoch 1")}
     assert_whole(driver.ledger.folder)
     assert not driver.ledger.folder.paused_file.exists()
+
+
+def test_the_smallest_search_trains_one_of_its_own_whole(begin_study: BeginStudy) -> None:
+    driver = Driver(begin_study(trials=3, **HALVED))
+    driver.run()
+    epochs = {r.id: r.epochs for r in driver.ledger.records.values()}
+    assert epochs == {"00000": 9, "00001": 9, "00002": 1}
 
 
 def test_a_paused_trial_goes_on_before_a_new_one_begins(begin_study: BeginStudy) -> None:
@@ -164,11 +173,10 @@ def test_who_goes_on_is_not_asked_again_about_epochs_that_are_known(
 ) -> None:
     driver = Driver(begin_study(trials=30, **HALVED))
     driver.run(limit=3)
-    for other in ("90", "91", "92"):
-        driver.promotion.rungs.enter(other, curve(0.9))
+    driver.promotion.rungs.enter("90", curve(0.9))
     (begun,) = driver.begin()
     assert driver.ledger.running[begun] == 1  # it had paused
-    driver.promotion.rungs.enter("93", curve(0.1))  # and would not pass any more
+    driver.promotion.rungs.enter("91", curve(0.1))  # and would not pass any more
     assert driver.train(begun) == f"{begun}:3"
 
 
@@ -190,12 +198,13 @@ def test_status_and_a_resume_know_who_pauses(begin_study: BeginStudy) -> None:
     folder = begin_study(trials=30, **HALVED)
     driver = Driver(folder)
     driver.run(limit=4)
-    assert json.loads(folder.paused_file.read_text()) == {"00001": 1, "00003": 1}
-    assert study_status(folder)["counts"]["paused"] == 2
+    paused = {"00001": 1, "00002": 1, "00003": 3}
+    assert json.loads(folder.paused_file.read_text()) == paused
+    assert study_status(folder)["counts"]["paused"] == 3
     (begun,) = driver.begin()
     folder.paused_file.unlink()  # which is for `status` alone
     resumed = Driver(folder)
-    assert resumed.promotion.rungs.paused == {"00001": 1, "00003": 1}
+    assert resumed.promotion.rungs.paused == paused
     assert resumed.ledger.unfinished == [begun]
     assert resumed.run()[0].startswith(begun)
     assert_whole(folder)
@@ -219,9 +228,7 @@ def test_a_member_that_goes_on_elsewhere_is_no_longer_its_packs(begin_study: Beg
     members = [(m.trial_id, report_of(m.trial_id, 1)) for m in pack.members]
     driver.scheduler.on_trial_result(None, trial, {"members": members})  # type: ignore[arg-type]
     assert list(driver.promotion.rungs.paused) == ["00001", "00002"]
-    driver.promotion.rungs.enter("90", curve(0.9))
-    driver.promotion.rungs.enter("91", curve(0.9))
-    driver.promotion.rungs.enter("92", curve(0.9))  # now a third of six goes on
+    driver.promotion.rungs.enter("90", curve(0.9))  # now a third of three goes on
     assert driver.begin()[0] == "00001"
     driver.scheduler.on_trial_complete(None, trial, {})  # type: ignore[arg-type]
     assert "00001" in driver.ledger.running and "00001" not in driver.ledger.records
@@ -273,4 +280,49 @@ def test_over_the_quota_the_last_of_a_rung_end(begin_study: BeginStudy) -> None:
         (folder / "last.pt").write_bytes(bytes(1000))
         driver.train(begun)
     assert list(driver.promotion.rungs.paused) == ["00001", "00003"]
-    assert driver.ledger.records["00002"].reason == "stopped by halving at epoch 1"
+    assert driver.ledger.records["00002"].reason == "checkpoints filled their quota after epoch 1"
+
+
+def test_a_trial_that_pauses_gives_its_room_before_the_best_weights_do(
+    begin_study: BeginStudy,
+) -> None:
+    driver = Driver(begin_study(trials=30, checkpoint_quota_gb=4.5e-6, **HALVED))
+    folders = driver.ledger.folder.checkpoint_folder
+    begun = [driver.begin()[0] for _ in range(4)]
+    for trial_id in begun:
+        folders(trial_id).mkdir(parents=True)
+        (folders(trial_id) / "last.pt").write_bytes(bytes(1000))
+    driver.train("00001")
+    driver.train("00002")
+    for trial_id in ("00000", "00003"):
+        (folders(trial_id) / "best.safetensors").write_bytes(bytes(1000))
+    driver.train("00000")  # its end frees a kilobyte, which is one too few
+    assert list(driver.promotion.rungs.paused) == ["00001"]
+    assert (folders("00000") / "best.safetensors").exists()
+
+
+def test_a_resume_leaves_a_finished_trial_to_say_so(begin_study: BeginStudy) -> None:
+    patient = {"early_stopping_patience": 2}
+    folder = begin_study(trials=30, set=patient, **HALVED)
+    driver = Driver(folder)
+    driver.run(limit=4)
+    (begun,) = driver.begin()
+    for epoch, value in enumerate((0.9, 0.95, 0.95), start=1):
+        driver.ledger.record_epoch(begun, {**report_of(begun, epoch), "val_rmse": value})
+    resumed = Driver(folder)  # the driver died before it wrote the record
+    assert resumed.ledger.unfinished == [begun]
+    assert begun not in resumed.promotion.rungs.paused
+
+
+def test_a_study_that_goes_on_counts_nobody_whom_its_end_stopped(begin_study: BeginStudy) -> None:
+    folder = begin_study(trials=7, **HALVED)
+    Driver(folder).run()
+    write_plan(folder.plan.model_copy(update={"trials": 30}), folder.plan_file)
+    assert Driver(folder).promotion.rungs.counts == {1: 5, 3: 1}
+
+
+def test_a_paused_file_that_a_power_cut_emptied_stops_no_status(begin_study: BeginStudy) -> None:
+    folder = begin_study(trials=7, **HALVED)
+    Driver(folder).run(limit=2)
+    folder.paused_file.write_text("")
+    assert study_status(folder)["counts"]["interrupted"] == 1

@@ -14,6 +14,7 @@ from trainables.augmentation import Augmentation
 from trainables.decision_tree import NUM_ANSWERS
 from trainables.device_preparation import prepare_device
 from trainables.divergence import Diverged, DivergenceWatch
+from trainables.early_stopping import best_epoch, why_finished
 from trainables.epoch_steps import EpochSteps, Report, driven
 from trainables.frozen_features import cached_features
 from trainables.galaxies.galaxy_file import Galaxies
@@ -125,18 +126,12 @@ class TrainingRun:
     @property
     def best_epoch(self) -> int:
         """The epoch, from 1, whose monitored metric is lowest; 0 before the first."""
-        monitored = [report[self.config.early_stopping_metric] for report in self.history]
-        return int(np.argmin(monitored)) + 1 if monitored else 0
+        return best_epoch(self.config, self.history)
 
     @property
     def finished(self) -> str | None:
         """Why training is over, or None while it goes on."""
-        patience = self.config.early_stopping_patience
-        if self.epoch >= self.config.epochs:
-            return "all epochs trained"
-        if patience and self.epoch - self.best_epoch >= patience:
-            return f"no better epoch in {patience}"
-        return None
+        return why_finished(self.config, self.history)
 
     def run_epoch(self) -> Report:
         """Train one epoch and validate; returns the epoch's report, all finite floats.

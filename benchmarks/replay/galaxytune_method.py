@@ -43,13 +43,14 @@ class GalaxytuneMethod(Method):
         own, curve = self._trials[trial_id], self._curves.setdefault(trial_id, [])
         curve.append({"val_rmse": rmse})
         own.report(rmse, epoch)
-        rungs.enter(trial_id, curve)
+        if not own.user_attrs["published"]:
+            rungs.enter(trial_id, curve)
         if epoch == self._plan.longest_epochs:
             self._study.tell(own, lowest(curve, epoch))
             self._whole.append(trial_id)
             self._measure()
             return False
-        if rungs.may_pass(trial_id, epoch) or own.user_attrs["published"]:
+        if own.user_attrs["published"] or rungs.may_pass(trial_id, epoch):
             return True
         rungs.paused[trial_id] = epoch
         for hopeless in rungs.hopeless(_ENDLESS):
@@ -87,7 +88,8 @@ class GalaxytuneMethod(Method):
             max_epochs=longest,
         )
         for trial_id, curve in self._curves.items():
-            rungs.enter(trial_id, curve)
+            if not self._trials[trial_id].user_attrs["published"]:
+                rungs.enter(trial_id, curve)
         return rungs
 
 

@@ -1,4 +1,4 @@
-"""Which checkpoints stay: those of live trials, the best few, the best of each architecture."""
+"""Which checkpoints stay: of open trials, the best few, and the best of each architecture."""
 
 import shutil
 from collections.abc import Iterable
@@ -35,19 +35,21 @@ class CheckpointKeeper:
                 self._drop(path.name)
 
     def clean(self, ended: TrialRecord) -> None:
-        """Drop the ended trial's last state, and what is neither live nor among the best.
-
-        Over the quota the worst of the kept go first; the best trial's weights always stay.
-        """
+        """Drop the ended trial's last state, and what is neither open nor among the best."""
         (self.folder.checkpoint_folder(ended.id) / LAST).unlink(missing_ok=True)
         before = [*self._kept, ended]
         self._kept = self._worth_keeping(before)
-        keep = [record.id for record in self._kept]
+        keep = {record.id for record in self._kept}
         for record in before:
             if record.id not in keep:
                 self._drop(record.id)
-        while len(keep) > 1 and self.is_over_quota():
-            self._drop(keep.pop())
+
+    def drop_worst(self) -> bool:
+        """Drop the worst of the kept weights; False if the best trial's alone are left."""
+        if len(self._kept) <= 1:
+            return False
+        self._drop(self._kept.pop().id)
+        return True
 
     def is_over_quota(self) -> bool:
         """Whether all checkpoints together take more than the plan allows."""
@@ -67,7 +69,7 @@ class CheckpointKeeper:
             shutil.rmtree(folder, ignore_errors=True)
 
     def drop_unused(self) -> None:
-        """Drop frozen weights that no kept checkpoint names; only where no trial is live."""
+        """Drop frozen weights that no kept checkpoint names; only where no trial is open."""
         folders = [p for p in self.folder.checkpoints.iterdir() if (p / BEST).exists()]
         names = {frozen_name(folder) for folder in folders}
         for path in (self.folder.checkpoints / FROZEN).glob("*.safetensors"):

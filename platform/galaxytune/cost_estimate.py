@@ -57,7 +57,7 @@ def _duration(hours: float) -> str:
 
 
 def halved_epochs(plan: StudyPlan, epochs: int, num_trials: int) -> float:
-    """Mean epochs of so many trials that halving may stop, of `epochs` in all.
+    """Mean epochs of so many trials that may pause, of `epochs` in all.
 
     A grace period that the search is to measure is taken for the one that it begins with.
     """

@@ -122,7 +122,7 @@ class HalvingChoice:
     """What was measured on whole trials, and the grace period that follows.
 
     correlations: Spearman's between the lowest RMSE up to an epoch and the final one, by epoch;
-    grace_epochs: the first epoch that does not mislead, None if all do: then nobody is cut.
+    grace_epochs: the first epoch that does not mislead, None if all do: then nobody pauses.
     """
 
     num_whole: int

@@ -6,7 +6,7 @@ On resume whatever is behind is brought level with those two.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,7 +45,8 @@ class Ledger:
         self.ending: str | None = None
         self.is_final = False
         self.broken: str | None = None
-        self.keeper = CheckpointKeeper(folder, self.plan, self.records.values())
+        self.give_up_one: Callable[[], bool] = lambda: False  # a trial that pauses, for room
+        self._keeper = CheckpointKeeper(folder, self.plan, self.records.values())
         self._configs: dict[str, tuple[dict[str, Any], bool]] = {}
         self.journal = OptunaJournal(folder.journal_file, self.plan)
         self.unfinished = self._reconcile()
@@ -81,6 +82,7 @@ class Ledger:
         self.running.pop(trial_id, None)
         for observer in self.observers:
             observer.trial_paused(trial_id, len(self.curves[trial_id]))
+        self._make_room()
 
     def record_epoch(self, trial_id: str, result: Mapping[str, Any]) -> bool:
         """Put a reported epoch into the curve; False if it stands there already."""
@@ -120,9 +122,10 @@ class Ledger:
         self.running.pop(trial_id, None)
         self._budget.enter(record)
         self.journal.tell(record)
-        self.keeper.clean(record)
+        self._keeper.clean(record)
         for observer in self.observers:
             observer.trial_finished(record)
+        self._make_room()
         self.check_budget()
 
     def check_budget(self) -> None:
@@ -167,11 +170,18 @@ class Ledger:
                 self.finish(trial_id_of(trial), "pruned", f"stopped by the budget: {self.ending}")
             self.folder.mark_ended(self.ending)
         if not self._open_trials():
-            self.keeper.drop_unused()
+            self._keeper.drop_unused()
+            self.folder.paused_file.unlink(missing_ok=True)
 
     def config(self, trial_id: str) -> dict[str, Any]:
         """The values of a trial's config."""
         return self._drawn(trial_id)[0]
+
+    def _make_room(self) -> None:
+        """While checkpoints take too much, trials that pause end, then the worst weights go."""
+        while self._keeper.is_over_quota():
+            if not self.give_up_one() and not self._keeper.drop_worst():
+                return
 
     def is_published(self, trial_id: str) -> bool:
         """Whether a trial runs its architecture's published config."""

@@ -5,13 +5,19 @@ from collections.abc import Callable
 
 from galaxytune.halving import MOST_MEASURED, Rungs, choose_grace, first_grace
 from galaxytune.ledger import Ledger
+from search_spaces import config_from_values
+from trainables.early_stopping import why_finished
 from trainables.files import write_atomically
+
+_STOPPED = "stopped by halving at epoch"  # a trial's own rank says so, not the study's end
 
 
 class Promotion:
     """The rungs of a study, kept level with its ledger.
 
-    Published configs are always trained to the end: they are what the others are measured by.
+    Published configs are always trained to the end and stand in no rung: they are what the others
+    are measured by, and take nobody's place. Nor do trials that the study's end or a full disk
+    stopped, should the study go on: they cannot.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -26,28 +32,29 @@ class Promotion:
             self._num_measured = chosen["num_whole"]
             self._has_correlations = bool(chosen["correlations"])
             grace_epochs = chosen["grace_epochs"]
+        num_published = 0 if ledger.plan.grid else len(ledger.plan.architectures)
+        self._num_searched = max(1, ledger.plan.trials - num_published)
         self.rungs = self._new_rungs(grace_epochs if ledger.plan.stops_early else None)
+        ledger.give_up_one = self._give_up_one
         with ledger.writing():
             self._take_up()
             self.measure()
 
+    def enter(self, trial_id: str) -> None:
+        """Take in the epoch that a trial has just reported."""
+        if not self.ledger.is_published(trial_id):
+            self.rungs.enter(trial_id, self.ledger.curves[trial_id])
+
     def passes(self, trial_id: str) -> bool:
-        """Whether a trial goes on after the epoch that it has just reported."""
-        curve = self.ledger.curves[trial_id]
-        self.rungs.enter(trial_id, curve)
-        return self.rungs.may_pass(trial_id, len(curve)) or self.ledger.is_published(trial_id)
+        """Whether a trial that was entered goes on after its latest epoch."""
+        epoch = len(self.ledger.curves[trial_id])
+        return self.ledger.is_published(trial_id) or self.rungs.may_pass(trial_id, epoch)
 
     def pause(self, trial_id: str) -> None:
-        """Let a trial pause where it is.
-
-        Those that it leaves without hope end, and so do the last of their rungs while checkpoints
-        take more of the disk than the plan allows.
-        """
+        """Let a trial pause where it is; those that it leaves without hope end."""
         self.rungs.paused[trial_id] = len(self.ledger.curves[trial_id])
         self.ledger.pause(trial_id)
-        self._end(self.rungs.hopeless(self.ledger.plan.trials))
-        while self.rungs.paused and self.ledger.keeper.is_over_quota():
-            self._end([self.rungs.least_hopeful()])
+        self._end(self.rungs.hopeless(self._num_searched), _STOPPED)
         self._write()
 
     def next_promoted(self, fits: Callable[[str], bool] = lambda trial_id: True) -> str | None:
@@ -64,7 +71,7 @@ class Promotion:
 
     def end_paused(self) -> None:
         """Nothing runs and nothing is left to begin: who pauses now has come to an end."""
-        self._end(list(self.rungs.paused))
+        self._end(list(self.rungs.paused), "the study ended while it paused after epoch")
         self._write()
 
     def measure(self) -> None:
@@ -93,16 +100,28 @@ class Promotion:
     def _take_up(self) -> None:
         """Of the trials that an earlier driver left, let those pause that did, or were to."""
         for trial_id in list(self.ledger.unfinished):
-            if self.ledger.curves.get(trial_id) and not self.passes(trial_id):
+            curve = self.ledger.curves.get(trial_id)
+            if not curve or self.passes(trial_id):
+                continue
+            if why_finished(config_from_values(self.ledger.config(trial_id)), curve) is None:
                 self.ledger.unfinished.remove(trial_id)
-                self.rungs.paused[trial_id] = len(self.ledger.curves[trial_id])
-        self._end(self.rungs.hopeless(self.ledger.plan.trials))
+                self.rungs.paused[trial_id] = len(curve)
+        self._end(self.rungs.hopeless(self._num_searched), _STOPPED)
         self._write()
 
-    def _end(self, trial_ids: list[str]) -> None:
+    def _give_up_one(self) -> bool:
+        """To make room on the disk; False if none pauses."""
+        if not self.rungs.paused:
+            return False
+        self._end([self.rungs.least_hopeful()], "checkpoints filled their quota after epoch")
+        self._write()
+        return True
+
+    def _end(self, trial_ids: list[str], why: str) -> None:
         for trial_id in trial_ids:
-            epoch = self.rungs.paused.pop(trial_id)
-            self.ledger.finish(trial_id, "pruned", f"stopped by halving at epoch {epoch}")
+            epoch = self.rungs.paused.pop(trial_id, None)
+            if epoch is not None:  # the end of another may have ended it too, to make room
+                self.ledger.finish(trial_id, "pruned", f"{why} {epoch}")
 
     def _new_rungs(self, grace_epochs: int | None, paused: dict[str, int] | None = None) -> Rungs:
         """Rungs from `grace_epochs` on, or none; who pauses where none is any more may go on."""
@@ -113,9 +132,18 @@ class Promotion:
             max_epochs=longest,
         )
         for trial_id, curve in self.ledger.curves.items():
-            rungs.enter(trial_id, curve)
+            if self._counts(trial_id):
+                rungs.enter(trial_id, curve)
         rungs.paused.update(paused or {})
         return rungs
+
+    def _counts(self, trial_id: str) -> bool:
+        """Whether a trial stands in the rungs that it has reached."""
+        record = self.ledger.records.get(trial_id)
+        was_cut_off = record is not None and record.status == "pruned"
+        if record is not None and was_cut_off and not record.reason.startswith(_STOPPED):
+            return False
+        return not self.ledger.is_published(trial_id)
 
     def _write(self) -> None:
         """Note for `status` who pauses; the rungs themselves follow from the curves."""

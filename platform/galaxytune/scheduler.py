@@ -124,6 +124,7 @@ class StudyScheduler(FIFOScheduler):
         if failure:
             return self.ledger.finish(trial_id, "failed", str(failure), config_failed=True)
         is_new = self.ledger.record_epoch(trial_id, result)
+        self.promotion.enter(trial_id)
         if "finished" in result:
             self.ledger.finish(trial_id, "complete", str(result["finished"]))
             self.promotion.measure()

@@ -54,8 +54,8 @@ class TrialHistory:
     def __init__(self, blamed: str) -> None:
         """Nothing has ended yet. Failed trials count if they have the user attribute `blamed`."""
         self._blamed = blamed
-        self._known: set[int] = set()  # numbers of those that have ended
-        self._num_passed = 0  # all before that number have
+        self._open: list[int] = []  # numbers of those looked at that had not ended
+        self._num_seen = 0
         self.num_ended = 0  # of which a sampler could learn
         self._best: list[FrozenTrial] = []
         self._latest: list[FrozenTrial] = []
@@ -67,24 +67,18 @@ class TrialHistory:
         All that have not ended, the best NUM_BEST, and of the others the latest: MOST_SHOWN that
         have ended. Lower values are better.
         """
-        running, ended = [], []
-        while self._num_passed < len(trials) and self._num_passed in self._known:
-            self._num_passed += 1
-        for trial in trials[self._num_passed :]:
-            if trial.number in self._known:
-                continue
-            if trial.state == TrialState.RUNNING:
-                running.append(trial)
-            elif trial.state.is_finished():
-                ended.append(trial)
-        self._enter(ended)
+        looked_at = [*self._open, *range(self._num_seen, len(trials))]
+        unknown = [trials[number] for number in looked_at]
+        self._num_seen = len(trials)
+        self._open = [t.number for t in unknown if not t.state.is_finished()]
+        running = [t for t in unknown if t.state == TrialState.RUNNING]
+        self._enter([t for t in unknown if t.state.is_finished()])
         best = {trial.number for trial in self._best}
         others = [trial for trial in self._latest if trial.number not in best]
         latest = others[-(MOST_SHOWN - len(best)) :]
         return sorted([*self._best, *latest, *running], key=_number)
 
     def _enter(self, ended: Sequence[FrozenTrial]) -> None:
-        self._known.update(map(_number, ended))
         for trial in ended:
             if trial.state == TrialState.COMPLETE and trial.values:
                 self._stretch(trial.values)

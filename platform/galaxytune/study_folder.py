@@ -66,8 +66,11 @@ class StudyFolder:
         return sorted(path.stem for path in self.curves.glob("*.jsonl"))
 
     def paused_ids(self) -> list[str]:
-        """Ids of the trials that halving let pause, in the order in which they did."""
-        return list(json.loads(self.paused_file.read_text())) if self.paused_file.exists() else []
+        """Ids of the trials that halving let pause, as far as the running driver has noted."""
+        try:
+            return list(json.loads(self.paused_file.read_text()))
+        except (FileNotFoundError, ValueError):  # none pauses; a power cut left it empty
+            return []
 
     def checkpoint_folder(self, trial_id: str) -> Path:
         """Where a trial keeps its last state and best weights."""

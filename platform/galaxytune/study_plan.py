@@ -62,7 +62,7 @@ class StudyPlan(FrozenConfig):
     target_rmse: Annotated[float, Field(gt=0)] | None = None  # of a complete trial's validation
     plateau_trials: Annotated[int, Field(ge=1)] | None = None  # so many without a better one
     max_silence_minutes: Annotated[float, Field(gt=0)] = 60.0  # a worker that is silent so long
-    max_retries: Annotated[int, Field(ge=0)] = 3  # of a trial whose worker or node was lost
+    max_retries: Annotated[int, Field(ge=0)] = 3  # of lost workers, each time a trial begins
     objective: Literal["rmse", "rmse_and_residual"] = "rmse"
     max_tree_residual: Annotated[float, Field(gt=0)] | None = None  # above it: not feasible
     keep_checkpoints: Annotated[int, Field(ge=1)] = 5  # weights of so many best trials

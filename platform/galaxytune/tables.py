@@ -64,7 +64,10 @@ def study_status(folder: StudyFolder) -> dict[str, Any]:
     "running" while a driver runs, or "interrupted"; those not yet begun are "waiting".
     """
     state = folder.state()
-    statuses = _statuses(folder, state)
+    return _counted(folder, state, _statuses(folder, state))
+
+
+def _counted(folder: StudyFolder, state: State, statuses: Mapping[str, str]) -> dict[str, Any]:
     counts = dict.fromkeys(("complete", "pruned", "failed", "running", "interrupted", "paused"), 0)
     for status in statuses.values():
         counts[status] += 1
@@ -82,21 +85,22 @@ def _statuses(folder: StudyFolder, state: State) -> dict[str, str]:
 
 def status_table(folder: StudyFolder) -> Table:
     """The counts, and what each open trial reported last."""
-    status = study_status(folder)
+    state = folder.state()
+    statuses = _statuses(folder, state)
+    status = _counted(folder, state, statuses)
     counts = ", ".join(f"{n} {name}" for name, n in status["counts"].items() if n)
     table = Table(title=f"Study {folder.name}: {status['state']} ({counts})", title_justify="left")
     for column in ("trial", "status", "epoch", "val RMSE", "best val RMSE"):
         table.add_column(column, justify="right")
-    statuses = _statuses(folder, status["state"])
     longest = folder.plan.longest_epochs
-    for trial_id in folder.trial_ids_with_curve():
+    for trial_id, trial_status in sorted(statuses.items()):
         curve = folder.curve(trial_id)
         if not curve:
             continue
         values = [report["val_rmse"] for report in curve]
         table.add_row(
             trial_id,
-            statuses[trial_id],
+            trial_status,
             f"{len(curve)}/{longest}",
             _number(values[-1]),
             _number(min(values)),
