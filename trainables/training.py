@@ -126,7 +126,7 @@ class TrainingRun:
     @property
     def best_epoch(self) -> int:
         """The epoch, from 1, whose monitored metric is lowest; 0 before the first."""
-        return best_epoch(self.config, self.history)
+        return best_epoch(self.history, self.config.early_stopping_metric)
 
     @property
     def finished(self) -> str | None:

@@ -12,10 +12,11 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from analysis.trial_record import Status, TrialRecord, json_lines
+from analysis.trial_record import Status, json_lines
 from galaxytune.budget import Budget
 from galaxytune.checkpoint_keeper import CheckpointKeeper
 from galaxytune.optuna_journal import OptunaJournal, trial_id_of
+from galaxytune.record_making import make_record
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_observer import StudyObserver
 from trainables.files import append_line, wait_for_disk
@@ -114,7 +115,19 @@ class Ledger:
         """Record how a trial ended, tell Optuna, and let go of what it no longer needs."""
         if trial_id in self.records:
             return
-        record = self._make_record(trial_id, status, reason, config_failed)
+        config, published = self._drawn(trial_id)
+        record = make_record(
+            self.plan,
+            config,
+            self.curves.get(trial_id, []),
+            id=trial_id,
+            published=published,
+            status=status,
+            reason=reason,
+            config_failed=config_failed,
+            wandb_run_id=None if self.plan.wandb == "disabled" else self.wandb_run_id(trial_id),
+            retries=self.retries[trial_id],
+        )
         if record.epochs:  # until now a resumed trial would have reported them once more
             wait_for_disk(self.folder.curve_file(trial_id))
         append_line(self.folder.records_file, record.model_dump(mode="json"))
@@ -226,44 +239,3 @@ class Ledger:
             attributes = self.journal.frozen(trial_id).user_attrs
             self._configs[trial_id] = attributes["config"], attributes["published"]
         return self._configs[trial_id]
-
-    def _is_feasible(self, report: Mapping[str, float]) -> bool | None:
-        limit = self.plan.max_tree_residual
-        return None if limit is None else report["val_tree_residual"] <= limit
-
-    def _make_record(
-        self, trial_id: str, status: Status, reason: str, config_failed: bool
-    ) -> TrialRecord:
-        curve = self.curves.get(trial_id, [])
-        config, published = self._drawn(trial_id)
-        monitored = [report[config["early_stopping_metric"]] for report in curve]
-        best = monitored.index(min(monitored)) + 1 if curve else 0
-        seconds = sum(report["seconds"] for report in curve)
-        micro_batch = int(curve[-1].get("micro_batch", 0)) if curve else 0
-        return TrialRecord(
-            id=trial_id,
-            architecture=config["architecture"],
-            config=config,
-            published=published,
-            status=status,
-            reason=reason,
-            best_epoch=best,
-            metrics=_by_split(curve[best - 1]) if curve else {},
-            epochs=len(curve),
-            device_seconds=seconds * (self.plan.gpus_per_trial or self.plan.cpus_per_trial),
-            wandb_run_id=None if self.plan.wandb == "disabled" else self.wandb_run_id(trial_id),
-            retries=self.retries[trial_id],
-            config_failed=config_failed,
-            feasible=self._is_feasible(curve[best - 1]) if curve else None,
-            micro_batch=micro_batch if 0 < micro_batch < config["batch_size"] else None,
-        )
-
-
-def _by_split(report: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """{"val_rmse": x, "train_rmse": y} -> {"validation": {"rmse": x}, "train": {"rmse": y}}."""
-    splits: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
-    for name, value in report.items():
-        prefix, _, metric = name.partition("_")
-        if prefix in ("train", "val"):
-            splits["validation" if prefix == "val" else "train"][metric] = value
-    return splits

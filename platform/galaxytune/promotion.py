@@ -140,10 +140,10 @@ class Promotion:
     def _counts(self, trial_id: str) -> bool:
         """Whether a trial stands in the rungs that it has reached."""
         record = self.ledger.records.get(trial_id)
-        was_cut_off = record is not None and record.status == "pruned"
-        if record is not None and was_cut_off and not record.reason.startswith(_STOPPED):
-            return False
-        return not self.ledger.is_published(trial_id)
+        if record is None:
+            return not self.ledger.is_published(trial_id)
+        was_cut_off = record.status == "pruned" and not record.reason.startswith(_STOPPED)
+        return not (record.published or was_cut_off)
 
     def _write(self) -> None:
         """Note for `status` who pauses; the rungs themselves follow from the curves."""
