@@ -235,6 +235,16 @@ def test_a_member_that_goes_on_elsewhere_is_no_longer_its_packs(begin_study: Beg
     assert [r.id for r in driver.ledger.records.values()] == ["00000"]  # it alone was the pack's
 
 
+def test_a_pack_comes_to_its_rung_together(begin_study: BeginStudy) -> None:
+    driver = Driver(begin_study(trials=9, **HALVED), pack=4)
+    pack = PackTask(tuple(driver.task(i) for i in driver.begin()))
+    trial = SimpleNamespace(trial_id="x", config={"task": pack}, status="RUNNING")
+    values = {"00000": 0.5, "00001": 0.1, "00002": 0.2, "00003": 0.3}
+    members = [(i, {**report_of(i, 1), "val_rmse": value}) for i, value in values.items()]
+    driver.scheduler.on_trial_result(None, trial, {"members": members})  # type: ignore[arg-type]
+    assert list(driver.ledger.running) == ["00000", "00001"]  # published; the best of three
+
+
 @pytest.mark.usefixtures("small_ray")
 def test_pauses_cost_no_epoch(begin_study: BeginStudy) -> None:
     folder = begin_study(trials=20, halving=True)

@@ -37,9 +37,12 @@ class StudyScheduler(FIFOScheduler):
         self._heard[trial.trial_id] = time.monotonic()
         task, goes_on = trial.config["task"], False
         with self.ledger.writing():
-            for trial_id, report in result.get(MEMBERS, [(task.trial_id, result)]):
-                if trial_id in self._open(task):
-                    self._hear(trial_id, report)
+            reports = result.get(MEMBERS, [(task.trial_id, result)])
+            own = self._open(task)
+            asking = [i for i, report in reports if i in own and self._hear(i, report)]
+            for trial_id in asking:  # once all members have come to their rung
+                if not self.promotion.passes(trial_id):
+                    self.promotion.pause(trial_id)
             goes_on = self._goes_on(task)
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
@@ -116,20 +119,22 @@ class StudyScheduler(FIFOScheduler):
                 mark_stopped(member)
         return True
 
-    def _hear(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Take in a trial's report, after which it may end or pause."""
+    def _hear(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Take in a trial's report, which may end it; True if halving is to be asked."""
         if "storage_failure" in result:
-            return self.ledger.break_off(str(result["storage_failure"]))
+            self.ledger.break_off(str(result["storage_failure"]))
+            return False
         failure = result.get("failure") or _unusable(result)
         if failure:
-            return self.ledger.finish(trial_id, "failed", str(failure), config_failed=True)
+            self.ledger.finish(trial_id, "failed", str(failure), config_failed=True)
+            return False
         is_new = self.ledger.record_epoch(trial_id, result)
         self.promotion.enter(trial_id)
         if "finished" in result:
             self.ledger.finish(trial_id, "complete", str(result["finished"]))
             self.promotion.measure()
-        elif is_new and not self.promotion.passes(trial_id):
-            self.promotion.pause(trial_id)
+            return False
+        return is_new
 
 
 def _unusable(result: dict[str, Any]) -> str | None:
