@@ -311,6 +311,20 @@ def test_a_trial_that_pauses_gives_its_room_before_the_best_weights_do(
     assert (folders("00000") / "best.safetensors").exists()
 
 
+@pytest.mark.usefixtures("small_ray")
+def test_a_resume_that_finds_only_paused_trials_ends_the_study(begin_study: BeginStudy) -> None:
+    folder = begin_study(trials=7, **HALVED)
+    driver = Driver(folder)
+    driver.run(limit=8)  # what it would do next is to end who pauses
+    paused = sorted(driver.promotion.rungs.paused)
+    assert paused and sorted(driver.ledger.unfinished) == [] and driver.ledger.num_left > 0
+    run_study(folder, trainable=misbehaving.behave)
+    assert_whole(folder)
+    records = Ledger(folder).records
+    assert all("while it paused" in records[trial_id].reason for trial_id in paused)
+    assert not folder.paused_file.exists()
+
+
 def test_a_resume_leaves_a_finished_trial_to_say_so(begin_study: BeginStudy) -> None:
     patient = {"early_stopping_patience": 2}
     folder = begin_study(trials=30, set=patient, **HALVED)
