@@ -2,9 +2,11 @@
 
     python benchmarks/cpus_per_trial.py galaxies.npz [--quick]
 
-For each network as many processes as there are cores train at once, each on one thread, and in
-turns with them one process on as many threads. Printed are images a second of all processes
-together, and the ratio last.
+For each network four ways take turns, round by round: galaxytune and the usual way (see
+throughput.py), either as many processes of one thread as there are cores, all at work at once, or
+one process of as many threads. The usual way's DataLoader has workers where one process trains,
+and none where each core has a training of its own. Printed are images a second of all processes of
+a way together, and ratios last.
 """
 
 import argparse
@@ -17,6 +19,8 @@ from statistics import median
 
 from throughput import OWN, Contender, started
 
+from search_spaces import config_from_values
+
 
 def together(contenders: Sequence[Contender], num_batches: int) -> float:
     """Images a second of all of them, at work at once."""
@@ -25,31 +29,50 @@ def together(contenders: Sequence[Contender], num_batches: int) -> float:
         return sum(speeds)
 
 
+def ways(name: str, cores: int, data: Path) -> dict[tuple[str, str], list[Contender]]:
+    """The processes of each way, by whose it is and how it divides the cores."""
+    task = {"data": str(data.resolve()), "device": "cpu", "config": {"architecture": name}}
+    task |= {"warm_up": 1}
+    found: dict[tuple[str, str], list[Contender]] = {}
+    for whose in ("galaxytune", "usual"):
+        for how, processes in (("a trial a core", cores), (f"one trial on {cores} cores", 1)):
+            parts = {"threads": cores // processes, "workers": cores if processes == 1 else 0}
+            found[whose, how] = [
+                started(whose, sys.executable, "contender.py", {**task, **parts})
+                for _ in range(processes)
+            ]
+    return found
+
+
 def compare(name: str, arguments: argparse.Namespace) -> str:
-    """Measure one network; returns the line with the ratio."""
-    cores = len(os.sched_getaffinity(0))
-    task = {
-        "data": str(arguments.data.resolve()),
-        "device": "cpu",
-        "config": {"architecture": name},
-    }
-    task |= {"workers": 0, "warm_up": 1}
-
-    def contender(threads: int) -> Contender:
-        return started("galaxytune", sys.executable, "contender.py", {**task, "threads": threads})
-
-    sides = [[contender(1) for _ in range(cores)], [contender(cores)]]
+    """Measure one network; returns the lines with the ratios."""
+    sides = ways(name, len(os.sched_getaffinity(0)), arguments.data)
     try:
-        one = together(sides[1], 1)  # images/s, to know how many batches fill a round
-        count = max(1, round(arguments.seconds * one / 64))
-        rounds = [[together(side, count) for side in sides] for _ in range(arguments.rounds)]
+        # images/s of a first batch, to know how many fill a round
+        first = {way: together(side, 1) / len(side) for way, side in sides.items()}
+        batch = config_from_values({"architecture": name}).batch_size
+        count = {way: max(1, round(arguments.seconds * v / batch)) for way, v in first.items()}
+        rounds: dict[tuple[str, str], list[float]] = {way: [] for way in sides}
+        for _ in range(arguments.rounds):
+            for way, side in sides.items():
+                rounds[way].append(together(side, count[way]))
     finally:
-        for side in sides:
+        for side in sides.values():
             for process in side:
                 process.end()
-    many, single = (median(speeds) for speeds in zip(*rounds))
-    print(f"{name}: {cores} trials of one core {many:.1f} images/s, one of {cores} {single:.1f}")
-    return f"{name}: a trial a core trains {many / single:.2f} times as many images"
+    speeds = {way: median(seen) for way, seen in rounds.items()}
+    for way, seen in rounds.items():
+        said = ", ".join(f"{speed:.1f}" for speed in seen)
+        print(f"{name}, {', '.join(way)}: {speeds[way]:.1f} images/s (rounds {said})")
+    (ours, one), (theirs, their_one) = (
+        [speed for (who, _), speed in speeds.items() if who == whose]
+        for whose in ("galaxytune", "usual")
+    )
+    return (
+        f"{name}: a trial a core trains {ours / one:.2f} times as many images as one trial on all "
+        f"cores, {ours / theirs:.2f} times as many as the usual way on a core each, "
+        f"{ours / their_one:.2f} times as many as the usual way on all cores"
+    )
 
 
 def main() -> None:
