@@ -13,7 +13,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator, _ParzenEstimatorParameters
 from optuna.samplers._tpe.sampler import default_weights
 from optuna.trial import TrialState
@@ -112,6 +112,22 @@ def test_in_a_short_study_the_penalising_sampler_changes_nothing(
     for alone, shown in ((stock(), stock()), (QuickTPESampler(seed=0), QuickTPESampler(seed=0))):
         expected = draws(alone, num_objectives, has_ties=True)
         assert draws(PenalisingSampler(shown), num_objectives, has_ties=True) == expected
+
+
+def test_a_study_goes_on_to_draw_a_quarter_of_its_trials_at_random() -> None:
+    def drawn(sampler: BaseSampler) -> list[float]:
+        study = optuna.create_study(sampler=sampler)
+        study.optimize(lambda trial: abs(trial.suggest_float("x", 0, 1) - 0.7), n_trials=200)
+        return [trial.params["x"] for trial in study.get_trials()]
+
+    asked = {"name": "one", "data": "g.npz", "trials": 200, "seed": 0}
+    plan = make_plan({**asked, "architectures": ["simple_cnn"]})
+    random_draws = drawn(RandomSampler(seed=0))
+    draws = drawn(study_sampler(plan))
+    assert draws[:10] == random_draws[:10]
+    num_random = len(set(draws[10:]) & set(random_draws))
+    assert 190 * 0.15 < num_random < 190 * 0.35
+    assert set(drawn(QuickTPESampler(seed=0))[10:]).isdisjoint(random_draws)
 
 
 def test_two_objectives_go_on_after_a_trial_was_stopped() -> None:

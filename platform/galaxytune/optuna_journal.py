@@ -26,6 +26,7 @@ from galaxytune.proposals import (
 from galaxytune.quick_tpe import QuickTPESampler
 from galaxytune.study_plan import StudyPlan
 
+RANDOM_SHARE = 0.25  # of the draws; docs/choices.md
 REASON = "reason"
 RESIDUAL = "tree_residual"
 
@@ -50,6 +51,7 @@ def study_sampler(plan: StudyPlan, num_drawn: int = 0) -> BaseSampler:
     tpe = QuickTPESampler(
         # Optuna's own 10 would leave a short study nothing but random draws
         num_random=max(4, min(10, plan.trials // 4)),
+        random_share=RANDOM_SHARE,
         # a resumed sampler must not draw its first draws again
         seed=(plan.seed + 1_000_003 * num_drawn) % 2**32,
     )

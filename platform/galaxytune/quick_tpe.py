@@ -4,7 +4,8 @@ For each hyperparameter of a trial Optuna ranks the other trials anew, translate
 and estimates densities with what is made for many dimensions. Here trials are ranked once for a
 draw, a value is translated once, and parzen.py estimates. Of a study that shows the best and the
 latest trials alone it calls as many good as of the whole; with two objectives 25 at most, too,
-where Optuna goes on counting.
+where Optuna goes on counting. A share of the trials may be drawn at random: TPE keeps to what was
+good, and would not come to what is better elsewhere.
 """
 
 from typing import Any
@@ -24,11 +25,14 @@ from galaxytune.shown_trials import NUM_BEST, ShownStudy
 class QuickTPESampler(TPESampler):
     """TPE for one study, whose other trials do not change while one of them is drawn."""
 
-    def __init__(self, *, num_random: int = 10, seed: int | None = None) -> None:
-        """`num_random` trials are drawn at random first."""
+    def __init__(
+        self, *, num_random: int = 10, random_share: float = 0.0, seed: int | None = None
+    ) -> None:
+        """`num_random` trials are drawn at random first, later ones with that probability."""
         super().__init__(n_startup_trials=num_random, seed=seed, multivariate=False)
         self._drawn = -1  # the number of the trial for which the others are divided
-        self._num_ended = 0  # those that are not shown included
+        self._random_share = random_share
+        self._is_random = True  # whether that trial is drawn at random
         self.good_trials: list[FrozenTrial] = []
         self._good = self._other = np.empty((0, 0))  # values [N, H] of H hyperparameters
         self._places: dict[str, int] = {}  # of the hyperparameters
@@ -44,7 +48,7 @@ class QuickTPESampler(TPESampler):
         """Draw a value, as TPESampler does."""
         if trial.number != self._drawn:
             self._divide(study, trial)
-        if self._num_ended < self._n_startup_trials:
+        if self._is_random:
             return self._random_sampler.sample_independent(
                 study, trial, param_name, param_distribution
             )
@@ -58,16 +62,20 @@ class QuickTPESampler(TPESampler):
         states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
         trials = study._get_trials(deepcopy=False, states=states)
         trials = [t for t in trials if t.number != trial.number]
-        self._num_ended = _num_ended(study, trials)
+        num_ended = _num_ended(study, trials)
+        self._is_random = num_ended < self._n_startup_trials or self._tosses_random()
         one_objective = len(study.directions) == 1
         gamma = tpe.default_gamma if one_objective else tpe.default_gamma_multiobjective
-        num_good = min(gamma(self._num_ended), NUM_BEST)
+        num_good = min(gamma(num_ended), NUM_BEST)
         self.good_trials, other = tpe._split_trials(study, trials, num_good)
         rows = [[self._known_row(t) for t in side] for side in (self.good_trials, other)]
         self._good, self._other = map(self._table, rows)
         shown = {t.number for t in trials}
         self._rows = {number: row for number, row in self._rows.items() if number in shown}
         self._drawn = trial.number
+
+    def _tosses_random(self) -> bool:
+        return self._random_share > 0 and self._rng.rng.random() < self._random_share
 
     def _table(self, rows: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         """The values of [N] trials, NaN where a trial has no such hyperparameter."""
