@@ -30,7 +30,7 @@ def together(contenders: Sequence[Contender], num_batches: int) -> float:
 
 
 def ways(name: str, cores: int, data: Path) -> dict[tuple[str, str], list[Contender]]:
-    """The processes of each way, by whose it is and how it divides the cores."""
+    """The processes of each way, by whose it is and how it divides the cores, ours first."""
     task = {"data": str(data.resolve()), "device": "cpu", "config": {"architecture": name}}
     task |= {"warm_up": 1}
     found: dict[tuple[str, str], list[Contender]] = {}
@@ -64,10 +64,7 @@ def compare(name: str, arguments: argparse.Namespace) -> str:
     for way, seen in rounds.items():
         said = ", ".join(f"{speed:.1f}" for speed in seen)
         print(f"{name}, {', '.join(way)}: {speeds[way]:.1f} images/s (rounds {said})")
-    (ours, one), (theirs, their_one) = (
-        [speed for (who, _), speed in speeds.items() if who == whose]
-        for whose in ("galaxytune", "usual")
-    )
+    ours, one, theirs, their_one = speeds.values()
     return (
         f"{name}: a trial a core trains {ours / one:.2f} times as many images as one trial on all "
         f"cores, {ours / theirs:.2f} times as many as the usual way on a core each, "

@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median_low
 
 import pytest
 
@@ -55,12 +56,12 @@ def faults(*arguments: object, **environment: str) -> list[int]:
 
 
 def settles(epochs: list[int]) -> bool:
-    """Whether the first epoch maps the pages and a later one lives on them.
+    """Whether the first epoch maps the pages and at least half of the later ones live on them.
 
     Not every later one: where a tensor finds no gap of its size, the heap grows once more.
     """
     first, *later = epochs
-    return first > 50_000 and min(later) < first / 100
+    return first > 50_000 and median_low(later) < first / 100
 
 
 def test_steps_map_no_pages_that_earlier_ones_had(toy_npz: Path) -> None:
