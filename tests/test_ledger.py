@@ -13,9 +13,9 @@ from optuna.samplers import RandomSampler
 from galaxytune.budget import Budget
 from galaxytune.checkpoint_keeper import CheckpointKeeper
 from galaxytune.ledger import Ledger
-from galaxytune.optuna_journal import study_sampler
 from galaxytune.study_folder import StudyFolder
 from galaxytune.study_plan import make_plan
+from galaxytune.study_sampler import study_sampler
 from tests.misbehaving import report_of
 from tests.test_constraint_study import record
 from trainables.checkpoint import BEST, LAST

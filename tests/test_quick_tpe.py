@@ -18,12 +18,12 @@ from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator, _ParzenEstim
 from optuna.samplers._tpe.sampler import default_weights
 from optuna.trial import TrialState
 
-from galaxytune.optuna_journal import study_sampler
 from galaxytune.parzen import parzen_estimate
 from galaxytune.penalising_sampler import PenalisingSampler
 from galaxytune.proposals import draw_config
 from galaxytune.quick_tpe import QuickTPESampler
 from galaxytune.study_plan import make_plan
+from galaxytune.study_sampler import study_sampler
 
 PARAMETERS = _ParzenEstimatorParameters(
     prior_weight=1.0,

@@ -5,10 +5,10 @@ from optuna.trial import Trial, TrialState
 from benchmarks.replay.search_plan import quiet_study, search_plan
 from benchmarks.replay.simulation import Job, Method
 from galaxytune.halving import MOST_MEASURED, Rungs, choose_grace, first_grace, lowest
-from galaxytune.optuna_journal import study_sampler
 from galaxytune.penalising_sampler import BLAMED
 from galaxytune.proposals import draw_config, enqueue_published
 from galaxytune.study_plan import StudyPlan
+from galaxytune.study_sampler import study_sampler
 
 _ENDLESS = 10**9  # trials
 

@@ -151,9 +151,18 @@ def first_grace(longest_epochs: int) -> int:
     """The grace period before anything was measured: a 27th of the longest training.
 
     A ninth took a fifth longer to the target on recorded curves of a simple CNN, with one worker
-    and with sixteen (benchmarks/2026-11-23-search-efficiency.md).
+    and with sixteen (benchmarks/2026-11-24-search-efficiency.md).
     """
     return max(1, longest_epochs // 27)
+
+
+def rung_epochs(first_epoch: int, num_epochs: int, reduction_factor: int) -> list[int]:
+    """The rungs from `first_epoch` on of a training of `num_epochs`, and its last epoch."""
+    epochs, epoch = [], first_epoch
+    while epoch < num_epochs:
+        epochs.append(epoch)
+        epoch *= reduction_factor
+    return [*epochs, num_epochs]
 
 
 def choose_grace(

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from analysis.trial_record import TrialRecord
 from galaxytune.journal_file import JournalFile
-from galaxytune.penalising_sampler import BLAMED, PenalisingSampler
+from galaxytune.penalising_sampler import BLAMED
 from galaxytune.proposals import (
     draw_config,
     enqueue_grid,
@@ -23,10 +22,9 @@ from galaxytune.proposals import (
     enqueue_published,
     known_draw,
 )
-from galaxytune.quick_tpe import QuickTPESampler
 from galaxytune.study_plan import StudyPlan
+from galaxytune.study_sampler import study_sampler
 
-RANDOM_SHARE = 0.25  # of the draws; docs/choices.md
 REASON = "reason"
 RESIDUAL = "tree_residual"
 
@@ -41,21 +39,6 @@ def _put_aside(journal: Path) -> None:
     while (aside := journal.with_name(f"{journal.name}.damaged-{number}")).exists():
         number += 1
     journal.rename(aside)
-
-
-def study_sampler(plan: StudyPlan, num_drawn: int = 0) -> BaseSampler:
-    """What draws the configs of a study that has drawn `num_drawn` already.
-
-    TPE of each hyperparameter by itself: docs/choices.md says why.
-    """
-    tpe = QuickTPESampler(
-        # Optuna's own 10 would leave a short study nothing but random draws
-        num_random=max(4, min(10, plan.trials // 4)),
-        random_share=RANDOM_SHARE,
-        # a resumed sampler must not draw its first draws again
-        seed=(plan.seed + 1_000_003 * num_drawn) % 2**32,
-    )
-    return PenalisingSampler(tpe)
 
 
 class OptunaJournal:

@@ -38,6 +38,12 @@ class QuickTPESampler(TPESampler):
         self._places: dict[str, int] = {}  # of the hyperparameters
         self._rows: dict[int, NDArray[np.float64]] = {}  # of ended trials by number
 
+    def draws_at_random(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        """Whether a trial is one of those drawn at random."""
+        if trial.number != self._drawn:
+            self._divide(study, trial)
+        return self._is_random
+
     def sample_independent(
         self,
         study: optuna.Study,
@@ -46,9 +52,7 @@ class QuickTPESampler(TPESampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """Draw a value, as TPESampler does."""
-        if trial.number != self._drawn:
-            self._divide(study, trial)
-        if self._is_random:
+        if self.draws_at_random(study, trial):
             return self._random_sampler.sample_independent(
                 study, trial, param_name, param_distribution
             )
@@ -62,11 +66,11 @@ class QuickTPESampler(TPESampler):
         states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
         trials = study._get_trials(deepcopy=False, states=states)
         trials = [t for t in trials if t.number != trial.number]
-        num_ended = _num_ended(study, trials)
-        self._is_random = num_ended < self._n_startup_trials or self._tosses_random()
+        num_known = num_ended(study, trials)
+        self._is_random = num_known < self._n_startup_trials or self._tosses_random()
         one_objective = len(study.directions) == 1
         gamma = tpe.default_gamma if one_objective else tpe.default_gamma_multiobjective
-        num_good = min(gamma(num_ended), NUM_BEST)
+        num_good = min(gamma(num_known), NUM_BEST)
         self.good_trials, other = tpe._split_trials(study, trials, num_good)
         rows = [[self._known_row(t) for t in side] for side in (self.good_trials, other)]
         self._good, self._other = map(self._table, rows)
@@ -114,7 +118,7 @@ class QuickTPESampler(TPESampler):
         return column[~np.isnan(column)]
 
 
-def _num_ended(study: optuna.Study, trials: list[FrozenTrial]) -> int:
+def num_ended(study: optuna.Study, trials: list[FrozenTrial]) -> int:
     """How many trials of the study have ended, those that are not shown included."""
     if isinstance(study, ShownStudy):
         return study.num_ended
