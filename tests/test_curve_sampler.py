@@ -10,11 +10,12 @@ from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 from scipy import integrate, stats
 
-from galaxytune.curve_sampler import MOST_MODELLED, CurveSampler, Seen, log_improvement, values_at
+from galaxytune.curve_sampler import MOST_MODELLED, CurveSampler
 from galaxytune.halving import Rungs, first_grace
 from galaxytune.penalising_sampler import BLAMED, PenalisingSampler
 from galaxytune.proposals import ARCHITECTURE, draw_config, enqueue_like, enqueue_published
 from galaxytune.rung_model import Prediction, RungModel
+from galaxytune.rung_values import RungValues, values_at
 from galaxytune.study_plan import StudyPlan, make_plan
 from galaxytune.study_sampler import study_sampler
 
@@ -237,7 +238,7 @@ def test_a_trial_on_its_way_to_the_first_rung_is_waited_for() -> None:
         for epoch in range(1, epochs + 1):
             trial.report(0.2, epoch)
     study.ask().suggest_float("x", 0, 1)
-    seen = Seen([t for t in shown[-1] if "x" not in t.params][:3], space.cube, space.rungs)
+    seen = RungValues([t for t in shown[-1] if "x" not in t.params][:3], space.cube, space.rungs)
     assert len(seen.values) == 1 and len(seen.waiting) == 2
 
 
@@ -301,7 +302,7 @@ def test_a_trials_values_are_the_lowest_by_each_rung_that_it_came_to() -> None:
 
 def test_the_expected_improvement_is_the_integral() -> None:
     mean, variance = np.array([0.0, 1.0, 3.0]), np.array([1.0, 0.25, 2.0])
-    found = np.exp(log_improvement(Prediction(mean, variance, 0.5)))
+    found = np.exp(Prediction(mean, variance, 0.5).log_improvement())
     for ours, middle, spread in zip(found, mean, np.sqrt(variance)):
         theirs, _ = integrate.quad(
             lambda y, m, s: (0.5 - y) * stats.norm.pdf(y, m, s), -20, 0.5, (middle, spread)
@@ -311,7 +312,7 @@ def test_the_expected_improvement_is_the_integral() -> None:
 
 def test_what_is_hardly_expected_to_improve_is_ranked_all_the_same() -> None:
     below = np.linspace(-40, 3, 4001)
-    ranks = log_improvement(Prediction(-below, np.ones(4001), 0.0))
+    ranks = Prediction(-below, np.ones(4001), 0.0).log_improvement()
     assert (np.diff(ranks) > 0).all()
-    far = log_improvement(Prediction(np.array([50.0, 100.0]), np.ones(2), 0.0))
+    far = Prediction(np.array([50.0, 100.0]), np.ones(2), 0.0).log_improvement()
     assert np.isfinite(far).all()

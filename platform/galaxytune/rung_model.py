@@ -7,6 +7,7 @@ Trials come to a rung only by way of those before it, so each process has all th
 are, and the whole costs as much as the first.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from galaxytune.gaussian_process import GaussianProcess
 Array = NDArray[np.float64]
 _FEWEST = 3  # trials at a rung from which on it is modelled
 _TAIL = 2.0  # values are cut off so many times as far above the median as the best lies below it
+_FARTHEST = -1e5  # deviations; from there on nothing tells two apart
 _LEAST_SCALE = 0.02  # of logarithms of RMSEs; where the first rung hardly tells configs apart
 
 
@@ -30,6 +32,25 @@ class Prediction:
     mean: Array
     variance: Array
     lowest: float
+
+    def log_improvement(self) -> Array:
+        """Logarithms [M] of by how much configs are expected to be below the lowest value.
+
+        Jones et al. 1998 (Journal of Global Optimization), in a form that does not underflow.
+        """
+        from scipy.special import erfcx, ndtr
+
+        deviation = np.sqrt(self.variance)
+        below = (self.lowest - self.mean) / deviation
+        near, far = np.maximum(below, -1), np.clip(below, _FARTHEST, -1)
+        density = np.exp(-(near**2) / 2) / math.sqrt(2 * math.pi)
+        found: Array = np.where(
+            below > -1,
+            np.log(density + near * ndtr(near)),
+            np.log1p(far * math.sqrt(math.pi / 2) * erfcx(-far / math.sqrt(2)))
+            - (far**2 + math.log(2 * math.pi)) / 2,
+        )
+        return found + np.log(deviation)
 
 
 class RungModel:

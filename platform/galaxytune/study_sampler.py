@@ -5,7 +5,6 @@ from optuna.samplers import BaseSampler
 from galaxytune.curve_sampler import CurveSampler, CurveSpace
 from galaxytune.halving import first_grace, rung_epochs
 from galaxytune.penalising_sampler import PenalisingSampler
-from galaxytune.proposals import ARCHITECTURE
 from galaxytune.quick_tpe import QuickTPESampler
 from galaxytune.search_cube import SearchCube
 from galaxytune.study_plan import StudyPlan
@@ -35,5 +34,5 @@ def study_sampler(plan: StudyPlan, num_drawn: int = 0) -> BaseSampler:
         cube = SearchCube(config_class(name), plan.fixed_values(name), prefix=f"{name}.")
         num_epochs = plan.published_config(name).epochs
         spaces[name] = CurveSpace(cube, rung_epochs(first, num_epochs, plan.reduction_factor))
-    sampler = CurveSampler(tpe, spaces, architecture_name=ARCHITECTURE, seed=seed)
+    sampler = CurveSampler(tpe, spaces, seed=seed)
     return PenalisingSampler(sampler)
