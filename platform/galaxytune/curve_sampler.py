@@ -15,11 +15,11 @@ import optuna
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 from threadpoolctl import ThreadpoolController
 
 from galaxytune.proposals import ARCHITECTURE
-from galaxytune.quick_tpe import QuickTPESampler, num_ended
+from galaxytune.quick_tpe import QuickTPESampler, num_ended, other_trials
 from galaxytune.rung_model import RungModel
 from galaxytune.rung_values import RungValues
 from galaxytune.search_cube import SearchCube
@@ -55,25 +55,23 @@ class CurveSampler(BaseSampler):
         self._tpe, self._spaces = tpe, spaces
         self._chance = np.random.default_rng(seed)
         self._models: dict[str, RungModel] = {}
+        self._drawable: dict[str, BaseDistribution] = {}
+        for space in spaces.values():
+            self._drawable |= space.cube.distributions
+        if len(spaces) > 1:
+            self._drawable[ARCHITECTURE] = CategoricalDistribution(tuple(spaces))
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """What the model may draw: the architecture and all hyperparameters of each."""
-        space: dict[str, BaseDistribution] = {}
-        for one in self._spaces.values():
-            space |= one.cube.distributions
-        if len(self._spaces) > 1:
-            space[ARCHITECTURE] = CategoricalDistribution(tuple(self._spaces))
-        return space
+        return self._drawable
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """A config; what is missing of it TPE is to draw, or chance."""
-        states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
-        trials = study._get_trials(deepcopy=False, states=states)
-        trials = [t for t in trials if t.number != trial.number]
+        trials = other_trials(study, trial)
         is_young = num_ended(study, trials) <= MOST_MODELLED
         if not is_young or self._tpe.draws_at_random(study, trial):
             return {}

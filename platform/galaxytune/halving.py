@@ -35,10 +35,8 @@ class Rungs:
         self.paused: dict[str, int] = {}
         self._values: dict[int, dict[str, float]] = {}
         self._ordered: dict[int, list[tuple[float, str]]] = {}  # the same, the lowest first
-        epoch = grace_epochs
-        while epoch < max_epochs:
+        for epoch in rung_epochs(grace_epochs, max_epochs, reduction_factor)[:-1]:
             self._values[epoch], self._ordered[epoch] = {}, []
-            epoch *= reduction_factor
 
     @property
     def counts(self) -> dict[int, int]:

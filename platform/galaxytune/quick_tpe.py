@@ -30,9 +30,10 @@ class QuickTPESampler(TPESampler):
     ) -> None:
         """`num_random` trials are drawn at random first, later ones with that probability."""
         super().__init__(n_startup_trials=num_random, seed=seed, multivariate=False)
+        self._decided = -1  # the number of the trial that is known to be drawn at random or not
+        self._is_random = True  # whether it is
         self._drawn = -1  # the number of the trial for which the others are divided
         self._random_share = random_share
-        self._is_random = True  # whether that trial is drawn at random
         self.good_trials: list[FrozenTrial] = []
         self._good = self._other = np.empty((0, 0))  # values [N, H] of H hyperparameters
         self._places: dict[str, int] = {}  # of the hyperparameters
@@ -40,8 +41,10 @@ class QuickTPESampler(TPESampler):
 
     def draws_at_random(self, study: optuna.Study, trial: FrozenTrial) -> bool:
         """Whether a trial is one of those drawn at random."""
-        if trial.number != self._drawn:
-            self._divide(study, trial)
+        if trial.number != self._decided:
+            num_known = num_ended(study, other_trials(study, trial))
+            self._is_random = num_known < self._n_startup_trials or self._tosses_random()
+            self._decided = trial.number
         return self._is_random
 
     def sample_independent(
@@ -56,6 +59,8 @@ class QuickTPESampler(TPESampler):
             return self._random_sampler.sample_independent(
                 study, trial, param_name, param_distribution
             )
+        if trial.number != self._drawn:
+            self._divide(study, trial)
         good = parzen_estimate(self._seen(self._good, param_name), param_distribution)
         other = parzen_estimate(self._seen(self._other, param_name), param_distribution)
         drawn = good.draw(self._rng.rng, self._n_ei_candidates)
@@ -63,14 +68,10 @@ class QuickTPESampler(TPESampler):
 
     def _divide(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Divide the other trials into the good ones and the rest, for all hyperparameters."""
-        states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
-        trials = study._get_trials(deepcopy=False, states=states)
-        trials = [t for t in trials if t.number != trial.number]
-        num_known = num_ended(study, trials)
-        self._is_random = num_known < self._n_startup_trials or self._tosses_random()
+        trials = other_trials(study, trial)
         one_objective = len(study.directions) == 1
         gamma = tpe.default_gamma if one_objective else tpe.default_gamma_multiobjective
-        num_good = min(gamma(num_known), NUM_BEST)
+        num_good = min(gamma(num_ended(study, trials)), NUM_BEST)
         self.good_trials, other = tpe._split_trials(study, trials, num_good)
         rows = [[self._known_row(t) for t in side] for side in (self.good_trials, other)]
         self._good, self._other = map(self._table, rows)
@@ -116,6 +117,13 @@ class QuickTPESampler(TPESampler):
             return np.empty(0)
         column = table[:, place]
         return column[~np.isnan(column)]
+
+
+def other_trials(study: optuna.Study, trial: FrozenTrial) -> list[FrozenTrial]:
+    """Those of a study that a sampler learns from while it draws a trial."""
+    states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+    trials = study._get_trials(deepcopy=False, states=states)
+    return [t for t in trials if t.number != trial.number]
 
 
 def num_ended(study: optuna.Study, trials: list[FrozenTrial]) -> int:

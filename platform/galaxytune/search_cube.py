@@ -209,13 +209,13 @@ class SearchCube:
 
 def _choices(distribution: BaseDistribution) -> list[Any]:
     """All values, if they can be counted; numbers in their order."""
-    if not isinstance(distribution, CategoricalDistribution) and distribution.single():
-        return [distribution.low]  # type: ignore[attr-defined]
     if isinstance(distribution, CategoricalDistribution):
         choices = list(distribution.choices)
         return sorted(choices) if all(isinstance(c, int | float) for c in choices) else choices
     if isinstance(distribution, IntDistribution):
         return list(range(distribution.low, distribution.high + 1, distribution.step))
+    if isinstance(distribution, FloatDistribution) and distribution.single():
+        return [distribution.low]
     if isinstance(distribution, FloatDistribution) and distribution.step is not None:
         count = round((distribution.high - distribution.low) / distribution.step) + 1
         return [distribution.low + i * distribution.step for i in range(count)]
