@@ -21,22 +21,20 @@ from scipy import stats  # noqa: E402
 
 from benchmarks.replay.recorded_curves import RecordedCurves, read_curves  # noqa: E402
 from galaxytune.gaussian_process import GaussianProcess  # noqa: E402
+from galaxytune.rung_model import RungModel  # noqa: E402
 from galaxytune.search_cube import SearchCube  # noqa: E402
 from search_spaces import config_class  # noqa: E402
 
 Array = NDArray[np.float64]
-_LEARNED = 1.25  # times the median of all lowest values: above it a config learned nothing
-_TAIL = 2.0  # as the sampler's model cuts values off
 
 
 def coordinates_and_lowest(recorded: RecordedCurves) -> tuple[Array, Array]:
     """Of N configs that learned something: coordinates [N, C], log lowest RMSE by epoch [N, E]."""
-    lowest = np.minimum.accumulate(np.nan_to_num(recorded.rmse, nan=np.inf), axis=1)
-    ends = np.where(recorded.diverged, np.inf, lowest[:, -1])
-    learned = np.flatnonzero(ends < _LEARNED * np.median(ends[~recorded.diverged]))
+    learned = np.flatnonzero(recorded.learned)
     cube = SearchCube(config_class(recorded.architecture), {}, prefix="")
     places = np.array([cube.places(recorded.configs[i]) for i in learned])
-    return cube.coordinates(places), np.log(lowest[learned])
+    lowest = np.minimum.accumulate(recorded.rmse[learned], axis=1)
+    return cube.coordinates(places), np.log(lowest)
 
 
 def correlation(first: Array, second: Array) -> float:
@@ -45,13 +43,10 @@ def correlation(first: Array, second: Array) -> float:
 
 
 def by_config(places: Array, values: Array, seen: Array, unseen: Array) -> float:
-    """Of what a process that has seen some configs expects of the others, with their values."""
-    middle, best = np.median(values), values.min()
-    values = np.minimum(values, middle + _TAIL * (middle - best))
-    values = (values - values.mean()) / values.std()
-    process = GaussianProcess(places.shape[1])
-    process.fit(places[seen], values[seen], learn=True)
-    return correlation(process.predict(places[unseen])[0], values[unseen])
+    """Of what the model expects of configs when it has seen others, with their values."""
+    model = RungModel(places.shape[1], num_rungs=1)
+    model.fit(places[seen], values[seen, None], pending=places[:0])
+    return correlation(model.predict(places[unseen]).mean, values[unseen])
 
 
 def by_value_and_config(

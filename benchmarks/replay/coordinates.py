@@ -6,14 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import CategoricalDistribution
 
 from benchmarks.replay.recorded_curves import distributions
+from galaxytune.search_cube import Axis
 from trainables.decision_tree import QUESTIONS
 
 _SHARED, _EACH = "constraint_coefficient", "constraint_coefficients"
@@ -30,14 +26,14 @@ class Coordinates:
     def __init__(self, architecture: str) -> None:
         """For an architecture's declared space."""
         known = distributions(architecture)
-        self._coefficient = known[_SHARED]
-        self._others = {n: d for n, d in known.items() if not n.startswith(_SHARED)}
+        self._coefficient = Axis(_SHARED, known[_SHARED])
+        self._others = [Axis(n, d) for n, d in known.items() if not n.startswith(_SHARED)]
 
     def vector(self, config: Mapping[str, Any]) -> NDArray[np.float64]:
         """The coordinates [C] of what is searched and in use."""
         values: list[float] = []
-        for name, distribution in self._others.items():
-            values += _coordinates(config.get(name), distribution)
+        for axis in self._others:
+            values += _coordinates(config.get(axis.name), axis)
         questions = range(1, len(QUESTIONS) + 1)
         coefficients = [config.get(f"{_EACH}.{q}", config.get(_SHARED)) for q in questions]
         places = [_coordinates(c, self._coefficient)[0] for c in coefficients]
@@ -49,17 +45,10 @@ class Coordinates:
         return np.stack([self.vector(config) for config in configs])
 
 
-def _coordinates(value: Any, distribution: BaseDistribution) -> list[float]:
-    if isinstance(distribution, CategoricalDistribution):
-        if all(isinstance(c, int | float) for c in distribution.choices):
-            places = sorted(distribution.choices)
-            return [places.index(value) / (len(places) - 1) if value is not None else 0.0]
+def _coordinates(value: Any, axis: Axis) -> list[float]:
+    distribution = axis.distribution
+    if isinstance(distribution, CategoricalDistribution) and isinstance(
+        distribution.choices[0], str
+    ):
         return [float(choice == value) for choice in distribution.choices]
-    if value is None:
-        return [0.0]
-    if not isinstance(distribution, FloatDistribution | IntDistribution):
-        raise TypeError(f"no coordinate for {distribution!r}")
-    low, high = distribution.low, distribution.high
-    if distribution.log:
-        return [math.log(value / low) / math.log(high / low)]
-    return [(value - low) / (high - low)]
+    return [0.0 if value is None else axis.place(value)]

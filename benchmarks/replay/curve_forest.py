@@ -33,7 +33,6 @@ from benchmarks.replay.simulation import Curve
 _NUM_TREES = 100
 _NUM_ALIKE = 10  # how far configs lend their misses: as far as so many are, fewer from farther off
 _NUM_FOLDS = 10
-_COLLAPSED = 1.25  # times the median of all lowest values: far outside how trained ones scatter
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,7 @@ class CurveForest:
         self._coordinates = Coordinates(recorded.architecture)
         self.num_epochs = recorded.num_epochs
         places = self._coordinates.matrix(recorded.configs)
-        lowest = np.where(recorded.diverged, np.inf, np.min(recorded.rmse, axis=1))
-        whole = lowest < _COLLAPSED * np.median(lowest)
+        whole = recorded.learned
         self._known = {
             _key(config): (rmse, seconds)
             for config, rmse, seconds in zip(recorded.configs, recorded.rmse, recorded.seconds)

@@ -16,6 +16,7 @@ from search_spaces import config_class
 from search_spaces.declaration.hyperparameters import hyperparameters
 
 _PREFIX = "config."
+_COLLAPSED = 1.25  # times the median of all lowest values: far outside how trained ones scatter
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,13 @@ class RecordedCurves:
     def diverged(self) -> NDArray[np.bool_]:
         """[N], which configs have no last value."""
         found: NDArray[np.bool_] = np.isnan(self.rmse[:, -1])
+        return found
+
+    @cached_property
+    def learned(self) -> NDArray[np.bool_]:
+        """[N], which configs came to more than a constant answer."""
+        lowest = np.where(self.diverged, np.inf, np.min(self.rmse, axis=1))
+        found: NDArray[np.bool_] = lowest < _COLLAPSED * np.median(lowest)
         return found
 
     def part(self, chosen: NDArray[np.integer]) -> "RecordedCurves":
