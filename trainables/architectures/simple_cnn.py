@@ -11,6 +11,7 @@ from trainables.decision_tree import NUM_ANSWERS
 from trainables.dropout import Dropout
 from trainables.keras_layers import initialise_as_keras
 from trainables.network import GalaxyNetwork, scaled, vote_fractions
+from trainables.rectified_maximum import rectified_maximum
 
 SOURCE = "student project, Constraints_Test.ipynb (own design)"
 
@@ -35,8 +36,7 @@ class SimpleCNN(GalaxyNetwork):
         """Map [B, 3, 64, 64] to [B, 37]."""
         features = images
         for convolution in self.convolutions:  # 64 -> 31 -> 14 -> 6 -> 2
-            # ReLU and maximum commute, and a quarter of the values is left to the later one
-            features = F.relu(F.max_pool2d(convolution(features), 2))
+            features = rectified_maximum(convolution(features))
         features = F.relu(self.dense(features.flatten(1)))
         return vote_fractions(self.output, self.dropout(features))
 
