@@ -11,7 +11,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from scipy import integrate, stats
 
 from galaxytune.curve_sampler import MOST_MODELLED, CurveSampler
-from galaxytune.halving import Rungs, first_grace
+from galaxytune.grace_period import first_grace
+from galaxytune.halving import Rungs
 from galaxytune.penalising_sampler import BLAMED, PenalisingSampler
 from galaxytune.proposals import ARCHITECTURE, draw_config, enqueue_like, enqueue_published
 from galaxytune.rung_model import Prediction, RungModel

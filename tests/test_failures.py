@@ -128,7 +128,7 @@ def test_a_short_study_says_that_too_few_trials_were_measured(begin_study) -> No
     run_study(folder, trainable=misbehaving.behave)
     chosen = json.loads(folder.halving_file.read_text())
     assert chosen["sentence"] == (
-        "trials trained whole so far: 2, too few to measure whether early ranks mislead; "
+        "too few trials have gone on from a rung to measure whether early ranks mislead; "
         "trials may pause from epoch 1 on"
     )
 

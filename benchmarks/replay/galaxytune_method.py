@@ -4,7 +4,8 @@ from optuna.trial import Trial, TrialState
 
 from benchmarks.replay.search_plan import quiet_study, search_plan
 from benchmarks.replay.simulation import Job, Method
-from galaxytune.halving import MOST_MEASURED, Rungs, choose_grace, first_grace, lowest
+from galaxytune.grace_period import MOST_MEASURED, choose_grace, first_grace, values_at_rungs
+from galaxytune.halving import Rungs, lowest, rung_epochs
 from galaxytune.penalising_sampler import BLAMED
 from galaxytune.proposals import draw_config, enqueue_published
 from galaxytune.study_plan import StudyPlan
@@ -70,11 +71,10 @@ class GalaxytuneMethod(Method):
     def _measure(self) -> None:
         if len(self._whole) > MOST_MEASURED:
             return
-        grace = choose_grace(
-            [self._curves[i] for i in self._whole],
-            first_epoch=self._first_grace,
-            reduction_factor=self._plan.reduction_factor,
-        ).grace_epochs
+        longest, factor = self._plan.longest_epochs, self._plan.reduction_factor
+        epochs = rung_epochs(self._first_grace, longest, factor)
+        values = [values_at_rungs(c, epochs, is_whole=False) for c in self._curves.values()]
+        grace = choose_grace(values, epochs, num_whole=len(self._whole)).grace_epochs
         if grace != min(self._rungs.counts, default=None):
             paused = self._rungs.paused
             self._rungs = self._new_rungs(grace)

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from galaxytune.halving import Rungs, first_grace, num_hopeful
+from galaxytune.grace_period import first_grace
+from galaxytune.halving import Rungs, num_hopeful
 from galaxytune.health_check import gibibytes
 from galaxytune.study_plan import StudyPlan
 from galaxytune.training_checks import Measured

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable
 
-from galaxytune.halving import MOST_MEASURED, Rungs, choose_grace, first_grace
+from galaxytune.grace_period import MOST_MEASURED, choose_grace, first_grace, values_at_rungs
+from galaxytune.halving import Rungs, rung_epochs
 from galaxytune.ledger import Ledger
 from search_spaces import config_from_values
 from trainables.early_stopping import why_finished
@@ -75,27 +76,29 @@ class Promotion:
         self._write()
 
     def measure(self) -> None:
-        """Choose the grace period anew by what the trials that were trained whole show."""
+        """Choose the grace period anew by the trials that went on from a rung to the next."""
         plan, ledger = self.ledger.plan, self.ledger
         has_rungs = plan.stops_early and self._first_grace < plan.longest_epochs
         if not has_rungs or plan.grace_epochs is not None:
             return
-        complete = (r for r in ledger.records.values() if r.status == "complete")
-        whole = [r.id for r in complete if r.epochs > self._first_grace][:MOST_MEASURED]
-        if len(whole) <= self._num_measured:
+        complete = {r.id for r in ledger.records.values() if r.status == "complete"}
+        num_whole = sum(ledger.records[i].epochs > self._first_grace for i in complete)
+        if not self._num_measured < num_whole <= MOST_MEASURED:
             return
-        choice = choose_grace(
-            [ledger.curves[i] for i in whole],
-            first_epoch=self._first_grace,
-            reduction_factor=plan.reduction_factor,
-        )
-        text = json.dumps({**choice.as_json(), "sentence": choice.sentence()}, indent=2) + "\n"
+        epochs = rung_epochs(self._first_grace, plan.longest_epochs, plan.reduction_factor)
+        values = [
+            values_at_rungs(curve, epochs, is_whole=trial_id in complete)
+            for trial_id, curve in ledger.curves.items()
+            if trial_id in complete or self._counts(trial_id)
+        ]
+        choice = choose_grace(values, epochs, num_whole=num_whole)
+        text = json.dumps(choice.as_json(), indent=2) + "\n"
         write_atomically(ledger.folder.halving_file, lambda path: path.write_text(text))
         grace = min(self.rungs.counts, default=None)
         if choice.correlations and (not self._has_correlations or choice.grace_epochs != grace):
             ledger.note(choice.sentence())
             self.rungs = self._new_rungs(choice.grace_epochs, self.rungs.paused)
-        self._num_measured, self._has_correlations = len(whole), bool(choice.correlations)
+        self._num_measured, self._has_correlations = num_whole, bool(choice.correlations)
 
     def _take_up(self) -> None:
         """Of the trials that an earlier driver left, let those pause that did, or were to."""

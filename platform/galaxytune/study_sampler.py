@@ -3,7 +3,8 @@
 from optuna.samplers import BaseSampler
 
 from galaxytune.curve_sampler import CurveSampler, CurveSpace
-from galaxytune.halving import first_grace, rung_epochs
+from galaxytune.grace_period import first_grace
+from galaxytune.halving import rung_epochs
 from galaxytune.penalising_sampler import PenalisingSampler
 from galaxytune.quick_tpe import QuickTPESampler
 from galaxytune.search_cube import SearchCube
