@@ -113,7 +113,7 @@ def test_ctrl_c_once_drains_and_a_resume_finishes(begin_study) -> None:
     assert before.items() <= statuses(folder).items()
 
 
-def test_the_grace_period_is_measured_on_the_first_whole_trials(begin_study) -> None:
+def test_the_grace_period_is_measured_on_the_trials_that_go_on(begin_study) -> None:
     folder = begin_study(halving=True, trials=60)
     run_study(folder, trainable=misbehaving.behave)
     chosen = json.loads(folder.halving_file.read_text())
@@ -140,6 +140,7 @@ def test_where_early_ranks_mislead_every_later_trial_is_trained_whole(begin_stud
     assert chosen["grace_epochs"] is None
     assert "every trial is trained whole" in chosen["sentence"]
     ends = [record.status for record in folder.records()]
+    # at the last rung, before the end, five are compared
     fifth = [place for place, end in enumerate(ends) if end == "complete"][4]
     assert "pruned" in ends[:fifth] and set(ends[fifth:]) == {"complete"}
     assert len(ends[fifth:]) > 10  # those among them that had paused

@@ -92,7 +92,21 @@ def test_values_that_are_all_the_same_say_nothing() -> None:
     assert choice.grace_epochs == 1 and set(choice.correlations.values()) == {0.0}
 
 
-def test_a_whole_trial_that_stopped_by_itself_has_come_to_all_rungs() -> None:
+def test_a_whole_trial_that_ended_between_rungs_has_gone_on_from_the_earlier() -> None:
     curve = [{"val_rmse": value} for value in (0.3, 0.2, 0.4, 0.1)]
     assert values_at_rungs(curve, EPOCHS, is_whole=False) == [0.3, 0.2]
-    assert values_at_rungs(curve, EPOCHS, is_whole=True) == [0.3, 0.2, 0.1, 0.1]
+    assert values_at_rungs(curve, EPOCHS, is_whole=True) == [0.3, 0.2, 0.1]
+    assert values_at_rungs(curve[:3], EPOCHS, is_whole=True) == [0.3, 0.2]
+    assert values_at_rungs([], EPOCHS, is_whole=True) == []
+
+
+def test_whole_trials_of_a_shorter_architecture_say_nothing_of_later_rungs() -> None:
+    """Of a rung that they never came to; where long trials mislead, they would hide it."""
+    chance = np.random.default_rng(3)
+    short = [
+        values_at_rungs([{"val_rmse": value} for value in chance.random(4)], EPOCHS, is_whole=True)
+        for _ in range(200)
+    ]
+    long = halved((0.9, -0.9, 0.9), seed=3)
+    choice = choose_grace(short + long, EPOCHS, num_whole=200)
+    assert choice.correlations[9] == choose_grace(long, EPOCHS, num_whole=9).correlations[9]

@@ -245,6 +245,19 @@ def test_a_pack_comes_to_its_rung_together(begin_study: BeginStudy) -> None:
     assert list(driver.ledger.running) == ["00000", "00001"]  # published; the best of three
 
 
+def test_what_was_measured_against_the_end_is_measured_anew(begin_study: BeginStudy) -> None:
+    """As earlier versions did, which ended the halving of many studies for nothing."""
+    folder = begin_study(trials=60, halving=True, epochs=9)
+    chosen = {"num_whole": 30, "correlations": {"1": -0.2}, "grace_epochs": None, "sentence": ""}
+    folder.halving_file.write_text(json.dumps(chosen))
+    driver = Driver(folder)
+    assert list(driver.promotion.rungs.counts) == [1, 3]
+    assert json.loads(folder.halving_file.read_text())["grace_epochs"] == 1
+    written = json.loads(folder.halving_file.read_text()) | chosen
+    folder.halving_file.write_text(json.dumps(written))
+    assert not Driver(folder).promotion.rungs.counts  # its own word it takes
+
+
 @pytest.mark.usefixtures("small_ray")
 def test_pauses_cost_no_epoch(begin_study: BeginStudy) -> None:
     folder = begin_study(trials=20, halving=True)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from galaxytune.halving import Curve, lowest
 
+COMPARED_WITH = "the next rung"
 MOST_MEASURED = 30  # whole trials
 _FEWEST_COMPARED = 5  # trials that went on from a rung to the next
 _TELLING = 0.4  # Spearman's correlation among all who come to a rung, from which it may cut
@@ -54,8 +55,8 @@ class GraceChoice:
         return f"{measured}; trials may pause from epoch {self.grace_epochs} on"
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self) | {"sentence": self.sentence()}
+        """Plain values, and what ranks were compared with: once it was the end."""
+        return asdict(self) | {"compared_with": COMPARED_WITH, "sentence": self.sentence()}
 
 
 def first_grace(longest_epochs: int) -> int:
@@ -68,8 +69,15 @@ def first_grace(longest_epochs: int) -> int:
 
 
 def values_at_rungs(curve: Curve, epochs: Sequence[int], *, is_whole: bool) -> list[float]:
-    """A trial's lowest RMSE by each epoch that it has come to; a whole trial has come to all."""
-    return [lowest(curve, epoch) for epoch in epochs if is_whole or epoch <= len(curve)]
+    """A trial's lowest RMSE by each rung that it has come to.
+
+    One that ended between two rungs has its lowest value at the later one: it went on from the
+    earlier. At rungs beyond its end it says nothing: there it would agree with itself.
+    """
+    values = [lowest(curve, epoch) for epoch in epochs if epoch <= len(curve)]
+    if is_whole and 0 < len(values) < len(epochs) and epochs[len(values) - 1] < len(curve):
+        values.append(lowest(curve, len(curve)))
+    return values
 
 
 def choose_grace(

@@ -2,8 +2,15 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
-from galaxytune.grace_period import MOST_MEASURED, choose_grace, first_grace, values_at_rungs
+from galaxytune.grace_period import (
+    COMPARED_WITH,
+    MOST_MEASURED,
+    choose_grace,
+    first_grace,
+    values_at_rungs,
+)
 from galaxytune.halving import Rungs, rung_epochs
 from galaxytune.ledger import Ledger
 from search_spaces import config_from_values
@@ -28,8 +35,8 @@ class Promotion:
         self._num_measured = -1  # whole trials
         self._has_correlations = False
         grace_epochs = ledger.plan.grace_epochs or self._first_grace
-        if ledger.folder.halving_file.exists():
-            chosen = json.loads(ledger.folder.halving_file.read_text())
+        chosen = self._chosen_before()
+        if chosen is not None:
             self._num_measured = chosen["num_whole"]
             self._has_correlations = bool(chosen["correlations"])
             grace_epochs = chosen["grace_epochs"]
@@ -83,13 +90,13 @@ class Promotion:
             return
         complete = {r.id for r in ledger.records.values() if r.status == "complete"}
         num_whole = sum(ledger.records[i].epochs > self._first_grace for i in complete)
-        if not self._num_measured < num_whole <= MOST_MEASURED:
+        is_enough = self._num_measured >= 0 and num_whole > MOST_MEASURED
+        if is_enough or num_whole <= self._num_measured:
             return
         epochs = rung_epochs(self._first_grace, plan.longest_epochs, plan.reduction_factor)
         values = [
             values_at_rungs(curve, epochs, is_whole=trial_id in complete)
             for trial_id, curve in ledger.curves.items()
-            if trial_id in complete or self._counts(trial_id)
         ]
         choice = choose_grace(values, epochs, num_whole=num_whole)
         text = json.dumps(choice.as_json(), indent=2) + "\n"
@@ -99,6 +106,14 @@ class Promotion:
             ledger.note(choice.sentence())
             self.rungs = self._new_rungs(choice.grace_epochs, self.rungs.paused)
         self._num_measured, self._has_correlations = num_whole, bool(choice.correlations)
+
+    def _chosen_before(self) -> dict[str, Any] | None:
+        """What an earlier driver measured; None if nothing, or if it measured another thing."""
+        file = self.ledger.folder.halving_file
+        if not file.exists():
+            return None
+        chosen: dict[str, Any] = json.loads(file.read_text())
+        return chosen if chosen.get("compared_with") == COMPARED_WITH else None
 
     def _take_up(self) -> None:
         """Of the trials that an earlier driver left, let those pause that did, or were to."""

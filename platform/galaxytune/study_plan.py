@@ -72,7 +72,7 @@ class StudyPlan(FrozenConfig):
     reduction_factor: Annotated[int, Field(ge=2)] = 3  # of halving: docs/choices.md
     pack: Annotated[Pack, BeforeValidator(as_pack)] = "auto"  # trials trained as one, at most
     grace_epochs: Annotated[int, Field(ge=1)] | None = None
-    #   no trial pauses before so many epochs; None: measured on the first whole trials
+    #   no trial pauses before so many epochs; None: measured on those that go on
 
     @property
     def has_two_objectives(self) -> bool:
