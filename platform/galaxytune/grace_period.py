@@ -49,7 +49,7 @@ class GraceChoice:
                 f"trials may pause from epoch {self.grace_epochs} on"
             )
         seen = ", ".join(f"epoch {e}: {rho:.2f}" for e, rho in self.correlations.items())
-        measured = f"rank correlation with the next rung, of the trials that went on: {seen}"
+        measured = f"rank correlation with {COMPARED_WITH}, of the trials that went on: {seen}"
         if self.grace_epochs is None:
             return f"{measured}; early ranks mislead, so every trial is trained whole"
         return f"{measured}; trials may pause from epoch {self.grace_epochs} on"
@@ -91,16 +91,15 @@ def choose_grace(
     correlations: dict[int, float] = {}
     grace_epochs = epochs[0]
     for place, (epoch, next_epoch) in enumerate(pairwise(epochs)):
-        come = [trial for trial in values if len(trial) > place]
-        went_on = np.array([len(trial) > place + 1 for trial in come], bool)
-        num_compared = int(went_on.sum())
-        if num_compared < _FEWEST_COMPARED:
+        come = [trial[place : place + 2] for trial in values if len(trial) > place]
+        late = [trial[1] for trial in come if len(trial) == 2]
+        if len(late) < _FEWEST_COMPARED:
             break
-        early = np.array([trial[place] for trial in come])
-        late = [trial[place + 1] for trial in come if len(trial) > place + 1]
+        early = np.array([trial[0] for trial in come])
+        went_on = np.array([len(trial) == 2 for trial in come])
         correlations[epoch] = rho = _spearman(early[went_on], late)
         telling = _among_alike(_TELLING, _spread(early, went_on))
-        if rho < math.tanh(math.atanh(telling) - _ONE_SIDED / math.sqrt(num_compared - 3)):
+        if rho < math.tanh(math.atanh(telling) - _ONE_SIDED / math.sqrt(len(late) - 3)):
             grace_epochs = next_epoch
     chosen = None if grace_epochs == epochs[-1] and len(epochs) > 1 else grace_epochs
     return GraceChoice(num_whole, correlations, chosen)
