@@ -1,8 +1,9 @@
 # Set-up and the common tasks. `make demo` and `make test` need nothing but Python 3.11 to 3.13.
+# `make check` is for the inner loop: the linters, and the tests that start no Ray.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test lint check lock clean
 demo: .venv/installed
 	$(BIN)/galaxytune demo
 
@@ -14,17 +15,22 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+check: lint
+	$(BIN)/python -m pytest -m "not ray"
+
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Resolve again: needs `uv` on the path. Names no registry, so any mirror serves it.
+# Resolve what is new: needs `uv` on the path. Names no registry, so any mirror serves it. Pins
+# stay as they are; `make lock UPGRADE=--upgrade` takes the newest of all.
+UPGRADE ?=
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-	    --quiet --upgrade --output-file requirements.lock
+	    --quiet $(UPGRADE) --output-file requirements.lock
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache demo

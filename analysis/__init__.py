@@ -1,1 +1,1 @@
-"""What results mean: records of trials, leaderboards, intervals, figures."""
+"""Records of trials, statistics, explanations of predictions, figures and the report."""

@@ -46,7 +46,7 @@ def kill_drivers(folder: Path, num_kills: int) -> list[dict[str, int]]:
         tally, killed = Tally(study), killed + 1  # making the study was the first
         while killed < num_kills:
             driver = galaxytune("resume", study.name, "--local-cpus", 2, cwd=folder)
-            wait_at_random(driver, study.curves, "*.jsonl")
+            wait_at_random(driver, study.curves_folder, "*.jsonl")
             if driver.poll() is not None:
                 break
             end_driver(driver)

@@ -28,17 +28,17 @@ def train(values: dict[str, Any]) -> None:
     """What a galaxytune trial of chaos.py trains, reported the plain way."""
     from ray import tune  # noqa: TID251
 
-    from search_spaces import config_from_values
-    from trainables.galaxies.galaxy_file import open_galaxies
-    from trainables.galaxies.split import split_galaxies
-    from trainables.training import TrainingRun, training_device
+    from search_spaces.declaration import config_from_values
+    from trainables.device import training_device
+    from trainables.galaxies import open_galaxies, split_galaxies
+    from trainables.training import TrainingRun
 
     galaxies = open_galaxies(Path(values.pop("data")))
     fixed = {"architecture": "simple_cnn", "width": 0.2, "batch_size": 16, "epochs": EPOCHS}
     config = config_from_values({**fixed, **values})
     run = TrainingRun(config, galaxies, split_galaxies(galaxies, "hash"), training_device(False))
     while run.finished is None:
-        tune.report(run.run_epoch())
+        tune.report(run.run_epoch().as_values())
 
 
 def drive(folder: Path) -> None:

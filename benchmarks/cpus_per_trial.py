@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from throughput import OWN, Contender, started
-
-from search_spaces import config_from_values
+from benchmarks.throughput import OWN, Contender, started
+from search_spaces.declaration import config_from_values
 
 
 def together(contenders: Sequence[Contender], num_batches: int) -> float:
@@ -31,7 +31,11 @@ def together(contenders: Sequence[Contender], num_batches: int) -> float:
 
 def ways(name: str, cores: int, data: Path) -> dict[tuple[str, str], list[Contender]]:
     """The processes of each way, by whose it is and how it divides the cores, ours first."""
-    task = {"data": str(data.resolve()), "device": "cpu", "config": {"architecture": name}}
+    task: dict[str, Any] = {
+        "data": str(data.resolve()),
+        "device": "cpu",
+        "config": {"architecture": name},
+    }
     task |= {"warm_up": 1}
     found: dict[tuple[str, str], list[Contender]] = {}
     for whose in ("galaxytune", "usual"):

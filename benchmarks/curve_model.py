@@ -20,21 +20,26 @@ from numpy.typing import NDArray  # noqa: E402
 from scipy import stats  # noqa: E402
 
 from benchmarks.replay.recorded_curves import RecordedCurves, read_curves  # noqa: E402
-from galaxytune.gaussian_process import GaussianProcess  # noqa: E402
-from galaxytune.rung_model import RungModel  # noqa: E402
-from galaxytune.search_cube import SearchCube  # noqa: E402
-from search_spaces import config_class  # noqa: E402
+from benchmarks.replay.search_plan import search_space  # noqa: E402
+from galaxytune.sampling.gaussian_process import GaussianProcess  # noqa: E402
+from galaxytune.sampling.rung_model import RungModel  # noqa: E402
+from galaxytune.sampling.search_cube import SearchCube  # noqa: E402
+from search_spaces.declaration import InvalidInput  # noqa: E402
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.integer]  # of configs
 
 
 def coordinates_and_lowest(recorded: RecordedCurves) -> tuple[Array, Array]:
     """Of N configs that learned something: coordinates [N, C], log lowest RMSE by epoch [N, E]."""
     learned = np.flatnonzero(recorded.learned)
-    cube = SearchCube(config_class(recorded.architecture), {}, prefix="")
-    places = np.array([cube.places(recorded.configs[i]) for i in learned])
+    space = search_space(recorded.architecture)
+    cube = SearchCube(space)
+    configs = [recorded.configs[i] for i in learned]
+    params = [{space.prefix + name: v for name, v in config.items()} for config in configs]
+    coordinates = np.array([cube.coordinates(values) for values in params])
     lowest = np.minimum.accumulate(recorded.rmse[learned], axis=1)
-    return cube.coordinates(places), np.log(lowest)
+    return cube.inputs(coordinates), np.log(lowest)
 
 
 def correlation(first: Array, second: Array) -> float:
@@ -42,7 +47,7 @@ def correlation(first: Array, second: Array) -> float:
     return float(stats.spearmanr(first, second).statistic)
 
 
-def by_config(places: Array, values: Array, seen: Array, unseen: Array) -> float:
+def by_config(places: Array, values: Array, seen: Rows, unseen: Rows) -> float:
     """Of what the model expects of configs when it has seen others, with their values."""
     model = RungModel(places.shape[1], num_rungs=1)
     model.fit(places[seen], values[seen, None], pending=places[:0])
@@ -50,7 +55,7 @@ def by_config(places: Array, values: Array, seen: Array, unseen: Array) -> float
 
 
 def by_value_and_config(
-    places: Array, early: Array, final: Array, seen: Array, unseen: Array
+    places: Array, early: Array, final: Array, seen: Rows, unseen: Rows
 ) -> float:
     """Of what a process expects at the end by early values and configs, with the final values."""
     shift, scale = early[seen].mean(), early[seen].std()
@@ -100,7 +105,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         report(read_curves(arguments.curves), 2 if arguments.quick else arguments.splits)
-    except ValueError as error:
+    except InvalidInput as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 

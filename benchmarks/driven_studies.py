@@ -18,8 +18,8 @@ import yaml
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from galaxytune.study_folder import StudyFolder
-from tests.wandb_file import read_run
+from galaxytune.study import StudyFolder
+from tests.support.wandb_file import read_run
 
 GALAXYTUNE = str(Path(sys.executable).with_name("galaxytune"))
 PLAN = {
@@ -145,13 +145,14 @@ def inspect(study: StudyFolder, tally: Tally, resumed: bool) -> dict[str, int]:
     running = sum(t.state == optuna.trial.TrialState.RUNNING for t in trials)
     curves = wandb = 0
     for record in records:
-        epochs = [report["epoch"] for report in study.curve(record.id)]
+        curve = study.curve(record.id)
+        epochs = [report.epoch for report in curve]
         curves += epochs != list(range(1, record.epochs + 1))
         name = record.wandb_run_id
         runs = list(study.path.glob(f"wandb/offline-run-*-{name}/run-{name}.wandb"))
         logged = read_run(runs[0])["history"] if len(runs) == 1 else {}
         plain = {s: {k: v for k, v in row.items() if k[0] != "_"} for s, row in logged.items()}
-        wandb += plain != {int(e["epoch"]): e for e in study.curve(record.id)}
+        wandb += plain != {report.epoch: report.as_values() for report in curve}
     return dict(zip(COUNTED, (
         tally.lost + (study.plan.trials - len({r.id for r in records})),
         len(records) - len({r.id for r in records}),

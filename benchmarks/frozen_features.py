@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from search_spaces import config_from_values
-from trainables.galaxies.galaxy_file import open_galaxies
-from trainables.galaxies.split import split_galaxies
-from trainables.training import TrainingRun, initial_network, training_device
+from search_spaces.declaration import config_from_values
+from trainables.device import training_device
+from trainables.galaxies import open_galaxies, split_galaxies
+from trainables.training import TrainingRun
+from trainables.training.training_run import initial_network
 
 STILL = {"rotation_degrees": 0, "shift_fraction": 0, "zoom_fraction": 0}
 
@@ -40,7 +41,7 @@ def seconds(architecture: str, data: Path, arguments: argparse.Namespace, cached
     started = time.perf_counter()
     run = TrainingRun(config, galaxies, split, training_device())
     made = time.perf_counter() - started
-    epochs = [run.run_epoch()["seconds"] for _ in range(arguments.epochs)]
+    epochs = [run.run_epoch().seconds for _ in range(arguments.epochs)]
     return made, float(np.median(epochs)), len(split.training) + len(split.validation)
 
 

@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from simulated_training import NETWORK, environment
+
+from benchmarks.simulated_training import NETWORK, environment
 
 MIB = 1 << 20
 SIDE = 64  # pixels
@@ -27,7 +28,7 @@ SIDE = 64  # pixels
 def make_file(path: Path, num_galaxies: int) -> None:
     """Write noise as galaxies; what the pixels are changes no memory."""
     from trainables.decision_tree import NUM_ANSWERS
-    from trainables.galaxies.galaxy_file import save_galaxies
+    from trainables.galaxies import save_galaxies
 
     chance = np.random.default_rng(0)
     shape = (num_galaxies, SIDE, SIDE, 3)
@@ -41,9 +42,8 @@ def trial(path: Path, way: str) -> None:
     import torch
     from ray import tune  # noqa: F401, TID251  a worker has it loaded, too
 
-    from search_spaces import config_from_values
-    from trainables.galaxies.galaxy_file import open_galaxies
-    from trainables.galaxies.split import Split
+    from search_spaces.declaration import config_from_values
+    from trainables.galaxies import Split, open_galaxies
     from trainables.training import TrainingRun
 
     torch.set_num_threads(1)

@@ -22,8 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from overhead_books import compare_books
-from simulated_training import MARKS, environment, gaps, make_galaxies, moments
+from benchmarks.overhead_books import compare_books
+from benchmarks.simulated_training import MARKS, environment, gaps, make_galaxies, moments
 
 GALAXYTUNE = str(Path(sys.executable).with_name("galaxytune"))
 FIRST_TRIAL = """
@@ -32,8 +32,8 @@ moments = [("", time.perf_counter())]
 def did(what): moments.append((what, time.perf_counter()))
 import torch; did("import torch")
 import ray.tune; did("import ray.tune")
-import trainables.trial as trial; did("import the rest of trainables.trial")
-from search_spaces import config_from_values
+import trainables.trial.tune_trainable as trial; did("import the rest of trainables.trial")
+from search_spaces.declaration import config_from_values
 config = config_from_values({"architecture": "simple_cnn"}); did("read the config")
 galaxies, split = trial._galaxies("g.npz", "split.npz"); did("open and check the galaxies")
 from trainables.training import TrainingRun

@@ -18,10 +18,12 @@ import optuna
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from simulated_training import epoch_reports, make_study, space
+
+from benchmarks.simulated_training import drawn, epoch_reports, make_study
 
 OPERATIONS = ("suggest", "report", "record")
 LONGEST = 9  # epochs of a trial
+_CONTROLLER: Any = None  # no scheduler here looks at it
 
 
 class Books(Protocol):
@@ -39,22 +41,22 @@ class OwnBooks:
 
     def __init__(self, folder: Path) -> None:
         """A new study in `folder`; at the rung of epoch 1 two trials in three pause."""
-        from galaxytune.ledger import Ledger
-        from galaxytune.promotion import Promotion
-        from galaxytune.scheduler import StudyScheduler
-        from galaxytune.searcher import StudySearcher
-        from galaxytune.trial_queue import TrialQueue
+        from galaxytune.driver.ledger import Ledger
+        from galaxytune.driver.promotion import Promotion
+        from galaxytune.driver.trial_queue import TrialQueue
+        from galaxytune.driver.tune_scheduler import StudyScheduler
+        from galaxytune.driver.tune_searcher import StudySearcher
 
         study = make_study(folder, trials=1_000_000, epochs=LONGEST, grace_epochs=1)
         self.ledger = Ledger(study)
         promotion = Promotion(self.ledger)
-        queue = TrialQueue(self.ledger, promotion, {}, places=1)
+        queue = TrialQueue(self.ledger, promotion, {}, slots=1)
         self.searcher = StudySearcher(self.ledger, queue)
         self.scheduler = StudyScheduler(self.ledger, promotion)
 
     def fill(self, num_trials: int) -> None:
         """Run trials, each drawn at random."""
-        study = self.ledger.journal.study
+        study = self.ledger._journal.study
         own, study.sampler = study.sampler, RandomSampler(seed=num_trials)
         while len(self.ledger.records) < num_trials:
             self.one_trial(level=random.random())
@@ -65,15 +67,16 @@ class OwnBooks:
         told = [time.perf_counter()]
         config = self.searcher.suggest("")
         told.append(time.perf_counter())
-        trial = SimpleNamespace(trial_id=config["task"].trial_id, config=config, status="RUNNING")
+        task = config["task"]
+        trial: Any = SimpleNamespace(trial_id=task.trial_id, config=config, status="RUNNING")
         for report in epoch_reports(level, LONGEST):
-            decision = self.scheduler.on_trial_result(None, trial, report)
+            decision = self.scheduler.on_trial_result(_CONTROLLER, trial, report)
             told.append(time.perf_counter())
             if decision != "CONTINUE":
                 break
         suggested, *reports, last = (after - before for before, after in zip(told, told[1:]))
-        report = median(reports or [last])
-        return dict(zip(OPERATIONS, (suggested, report, last - report)))
+        one_report = median(reports or [last])
+        return dict(zip(OPERATIONS, (suggested, one_report, last - one_report)))
 
 
 class StockBooks:
@@ -85,17 +88,18 @@ class StockBooks:
         from ray.tune.search.optuna import OptunaSearch  # noqa: TID251
 
         metric: dict[str, Any] = {"metric": "val_rmse", "mode": "min"}
-        self.search = OptunaSearch(space=space, storage=storage, seed=0, **metric)
+        self.search = OptunaSearch(space=drawn, storage=storage, seed=0, **metric)
         self.asha = ASHAScheduler(max_t=LONGEST, grace_period=1, reduction_factor=4, **metric)
         self.number = 0
 
     def fill(self, num_trials: int) -> None:
         """Add trials as ended, each drawn at random and stopped at its first epoch."""
-        drawn = optuna.create_study(sampler=RandomSampler(seed=num_trials))
+        known: Any = self.search._ot_study
+        others = optuna.create_study(sampler=RandomSampler(seed=num_trials))
         while self.number < num_trials:
-            trial, value = drawn.ask(), random.random()
-            space(trial)
-            self.search._ot_study.add_trial(
+            trial, value = others.ask(), random.random()
+            drawn(trial)
+            known.add_trial(
                 optuna.create_trial(
                     params=trial.params,
                     distributions=trial.distributions,
@@ -115,19 +119,19 @@ class StockBooks:
         self._hear(trial, value)
         self.search.on_trial_result(trial.trial_id, result)
         told.append(time.perf_counter())
-        self.asha.on_trial_complete(None, trial, result)
+        self.asha.on_trial_complete(_CONTROLLER, trial, result)
         self.search.on_trial_complete(trial.trial_id, result)
         told.append(time.perf_counter())
         return dict(zip(OPERATIONS, (after - before for before, after in zip(told, told[1:]))))
 
-    def _begin(self) -> SimpleNamespace:
+    def _begin(self) -> Any:
         self.number += 1
-        trial = SimpleNamespace(trial_id=f"{self.number:05d}", status="RUNNING")
-        self.asha.on_trial_add(None, trial)
+        trial: Any = SimpleNamespace(trial_id=f"{self.number:05d}", status="RUNNING")
+        self.asha.on_trial_add(_CONTROLLER, trial)
         return trial
 
-    def _hear(self, trial: SimpleNamespace, value: float) -> None:
-        self.asha.on_trial_result(None, trial, {"val_rmse": value, "training_iteration": 1})
+    def _hear(self, trial: Any, value: float) -> None:
+        self.asha.on_trial_result(_CONTROLLER, trial, {"val_rmse": value, "training_iteration": 1})
 
 
 def measure(books: Books, num_trials: int, name: str) -> float:

@@ -13,7 +13,16 @@ import random
 from pathlib import Path
 from typing import Any
 
-from simulated_training import EPOCHS, MARKS, NETWORK, epoch_reports, make_study, pretend, space
+from benchmarks.simulated_training import (
+    EPOCHS,
+    MARKS,
+    NETWORK,
+    drawn,
+    epoch_reports,
+    make_study,
+    pretend,
+    search_space,
+)
 
 
 def train_own(parameters: dict[str, Any]) -> None:
@@ -21,9 +30,10 @@ def train_own(parameters: dict[str, Any]) -> None:
     import torch
     from ray import tune  # noqa: TID251
 
-    from search_spaces import config_from_values
-    from trainables.training import TrainingRun, training_device
-    from trainables.trial import _galaxies
+    from search_spaces.declaration import config_from_values
+    from trainables.device import training_device
+    from trainables.training import TrainingRun
+    from trainables.trial.tune_trainable import _galaxies
 
     task = parameters["task"]
     torch.set_num_threads(task.num_threads)
@@ -34,12 +44,14 @@ def train_own(parameters: dict[str, Any]) -> None:
 
 
 def run_own(folder: Path, trials: int) -> None:
-    """A galaxytune study."""
-    from galaxytune.ray_cluster import ClusterAddress
-    from galaxytune.search import run_study
+    """Run a galaxytune study, with the progress that the command line shows."""
+    from galaxytune.cluster import ClusterAddress
+    from galaxytune.driver import run_study
+    from galaxytune.tracking import SearchProgress
 
     study = make_study(folder, trials=trials, epochs=EPOCHS, grace_epochs=EPOCHS)
-    run_study(study, ClusterAddress(local_cpus=1), trainable=train_own)
+    where, observers = ClusterAddress(local_cpus=1), [SearchProgress()]
+    run_study(study, where, observers=observers, trainable=train_own)
 
 
 def train_stock(values: dict[str, Any]) -> None:
@@ -47,15 +59,16 @@ def train_stock(values: dict[str, Any]) -> None:
     import torch
     from ray import tune  # noqa: TID251
 
-    from search_spaces import config_from_values
-    from trainables.galaxies.galaxy_file import open_galaxies
-    from trainables.galaxies.split import load_split
-    from trainables.training import TrainingRun, training_device
+    from search_spaces.declaration import config_from_values
+    from trainables.device import training_device
+    from trainables.galaxies import load_split, open_galaxies
+    from trainables.training import TrainingRun
 
     folder = Path(values["folder"])
     torch.set_num_threads(1)
     galaxies, split = open_galaxies(folder / "g.npz"), load_split(folder / "split.npz")
-    config = config_from_values(NETWORK | {"learning_rate": values["learning_rate"]})
+    rate = values[f"{search_space().prefix}learning_rate"]
+    config = config_from_values(NETWORK | {"learning_rate": rate})
     TrainingRun(config, galaxies, split, training_device(False))
     pretend(folder / MARKS, epoch_reports(random.random(), EPOCHS), tune.report)
 
@@ -77,7 +90,7 @@ def run_stock(folder: Path, trials: int, reuse_actors: bool) -> None:
         logging_level=logging.ERROR,
     )
     search = OptunaSearch(
-        space=functools.partial(space, folder=str(folder)),
+        space=functools.partial(drawn, folder=str(folder)),
         metric="val_rmse",
         mode="min",
     )

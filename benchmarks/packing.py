@@ -18,10 +18,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from search_spaces import config_from_values
-from search_spaces.declaration.training_protocol import TrainingProtocol
-from trainables.galaxies.galaxy_file import DEFAULT_CROP, Galaxies
-from trainables.packing_speed import SIZES, like, measured_split, seconds_per_step
+from search_spaces.declaration import TrainingProtocol, config_from_values
+from trainables.galaxies import DEFAULT_CROP, Galaxies
+from trainables.packs.packing_speed import SIZES, like, measured_split, seconds_per_step
 from trainables.simulation import simulate_galaxies
 from trainables.training import TrainingRun
 

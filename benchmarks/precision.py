@@ -14,10 +14,9 @@ from statistics import mean, stdev
 
 import torch
 
-from search_spaces import config_from_values
-from search_spaces.declaration.frozen_config import parse_settings
-from trainables.galaxies.galaxy_file import Galaxies, open_galaxies
-from trainables.galaxies.split import Split, split_galaxies
+from galaxytune.cli.plan_options import parse_settings
+from search_spaces.declaration import config_from_values
+from trainables.galaxies import Galaxies, Split, open_galaxies, split_galaxies
 from trainables.training import TrainingRun
 
 
@@ -28,8 +27,8 @@ def final_rmse(
     run = TrainingRun(config_from_values(values), galaxies, split, device)
     while run.finished is None:
         run.run_epoch()
-    best = min(report["val_rmse"] for report in run.history)
-    return best, mean(report["seconds"] for report in run.history)
+    best = min(report.val_rmse for report in run.reports)
+    return best, mean(report.seconds for report in run.reports)
 
 
 def main() -> None:

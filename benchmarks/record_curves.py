@@ -31,12 +31,12 @@ import torch
 
 from benchmarks.replay.averaged_weights import AveragedWeights
 from benchmarks.replay.search_plan import random_configs, search_plan, searched
-from galaxytune.study_plan import package_versions
-from search_spaces import config_from_values
+from galaxytune.plan import package_versions
+from search_spaces.declaration import InvalidInput, TrainingProtocol
+from trainables.device import training_device
 from trainables.files import write_atomically
-from trainables.galaxies.galaxy_file import fingerprint, open_galaxies
-from trainables.galaxies.split import split_galaxies
-from trainables.training import Diverged, TrainingRun, training_device
+from trainables.galaxies import fingerprint, open_galaxies, split_galaxies
+from trainables.training import Diverged, TrainingRun
 
 _AVERAGES = {"val_rmse_average_1": 1.0, "val_rmse_average_3": 3.0}  # column: epochs
 _SETTINGS = b"recording"  # the parquet file's own metadata
@@ -44,10 +44,10 @@ _SETTINGS = b"recording"  # the parquet file's own metadata
 
 @dataclass(frozen=True)
 class Recording:
-    """One config to train: its number from 0, its values, and the galaxies to train it on."""
+    """One config to train: its number from 0, the config, and the galaxies to train it on."""
 
     number: int
-    values: dict[str, Any]
+    config: TrainingProtocol
     data: Path
     num_galaxies: int
 
@@ -56,9 +56,9 @@ class Recording:
         torch.set_num_threads(1)
         galaxies = open_galaxies(self.data)
         split = split_galaxies(galaxies, "hash", self.num_galaxies)
-        run = TrainingRun(config_from_values(self.values), galaxies, split, training_device())
+        run = TrainingRun(self.config, galaxies, split, training_device())
         averages = {name: AveragedWeights(run, epochs) for name, epochs in _AVERAGES.items()}
-        chosen = {f"config.{name}": _plain(v) for name, v in searched(self.values).items()}
+        chosen = {f"config.{name}": _plain(v) for name, v in searched(self.config).items()}
         common = {"trial": self.number, "published": self.number == 0, **chosen}
         rows = []
         while run.finished is None:
@@ -68,9 +68,9 @@ class Recording:
             except Diverged as error:
                 rows.append({**common, "epoch": run.epoch + 1, "failure": str(error)})
                 break
-            report["cpu_seconds"] = time.process_time() - began
+            seconds = time.process_time() - began
             after = {name: average.validation_rmse() for name, average in averages.items()}
-            rows.append({**common, **report, **after})
+            rows.append({**common, **report.as_values(), "cpu_seconds": seconds, **after})
         return rows
 
 
@@ -98,14 +98,14 @@ def settings(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def recorded(path: Path, wanted: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows of an earlier call; ValueError if it recorded something else."""
+    """The rows of an earlier call; InvalidInput if it recorded something else."""
     if not path.exists():
         return []
     table = pq.read_table(path)
     found = json.loads((table.schema.metadata or {}).get(_SETTINGS, b"{}"))
     other = [name for name, value in wanted.items() if found.get(name) != value]
     if other:
-        raise ValueError(
+        raise InvalidInput(
             f"{path} was recorded with another {', '.join(other)}; give another --out"
         )
     return table.to_pylist()
@@ -135,8 +135,8 @@ def record(arguments: argparse.Namespace) -> None:
     )
     done = {row["trial"] for row in rows}
     missing = [
-        Recording(number, values, arguments.data, arguments.num_galaxies)
-        for number, values in enumerate(random_configs(plan, arguments.seed))
+        Recording(number, config, arguments.data, arguments.num_galaxies)
+        for number, config in enumerate(random_configs(plan, arguments.seed))
         if number not in done
     ]
     started = time.perf_counter()
@@ -176,7 +176,7 @@ def main() -> None:
         arguments.out = folder / f"{arguments.architecture.replace(':', '_')}.parquet"
     try:
         record(arguments)
-    except ValueError as error:
+    except InvalidInput as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 

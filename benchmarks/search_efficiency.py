@@ -32,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.figures.style import save_figure
+from analysis.figures import save_figure
 from benchmarks.replay.comparison import (
     Times,
     TimeToTarget,
@@ -47,6 +47,7 @@ from benchmarks.replay.methods import OURS, RANDOM, SLOW, makers
 from benchmarks.replay.recorded_curves import RecordedCurves
 from benchmarks.replay.regret_figure import regret_figure
 from benchmarks.replay.runs import Landscape, Runs, Search
+from search_spaces.declaration import InvalidInput
 
 
 def seconds_per_training(recorded: RecordedCurves) -> float:
@@ -192,7 +193,7 @@ def main() -> None:
             return
         with tempfile.TemporaryDirectory() as folder:
             compare(arguments, Path(folder))
-    except ValueError as error:
+    except InvalidInput as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 

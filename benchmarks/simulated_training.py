@@ -9,19 +9,22 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from galaxytune.study import StudyFolder
+    from search_spaces.declaration import SearchSpace
 
 MARKS = "marks.jsonl"
 EPOCHS = 3
 SECONDS_AN_EPOCH = 0.05
-NETWORK = {"architecture": "simple_cnn", "width": 0.1, "batch_size": 32}
+NETWORK: dict[str, Any] = {"architecture": "simple_cnn", "width": 0.1, "batch_size": 32}
 _VALUES = ("val_rmse", "val_loss", "val_tree_residual", "train_rmse", "train_loss")
 
 
 def make_galaxies(folder: Path, num_galaxies: int) -> None:
     """Write simulated galaxies as g.npz, and their split as split.npz."""
-    from trainables.galaxies.galaxy_file import open_galaxies, save_galaxies
-    from trainables.galaxies.split import save_split, split_galaxies
+    from trainables.galaxies import open_galaxies, save_galaxies, save_split, split_galaxies
     from trainables.simulation import simulate_galaxies
 
     made = simulate_galaxies(num_galaxies, seed=1)
@@ -31,10 +34,10 @@ def make_galaxies(folder: Path, num_galaxies: int) -> None:
     save_split(folder / "split.npz", split_galaxies(galaxies, "hash"), galaxies.ids)
 
 
-def make_study(folder: Path, **changes: Any) -> Any:
-    """A study of simple CNNs that has not begun."""
-    from galaxytune.search import new_study
-    from galaxytune.study_plan import make_plan
+def make_study(folder: Path, **changes: Any) -> "StudyFolder":
+    """Make a study of simple CNNs that has not begun."""
+    from galaxytune.plan import make_plan
+    from galaxytune.study import new_study
 
     fixed = {name: value for name, value in NETWORK.items() if name != "architecture"}
     values = {"name": "s", "architectures": ["simple_cnn"], "data": str(folder / "g.npz"),
@@ -42,12 +45,16 @@ def make_study(folder: Path, **changes: Any) -> Any:
     return new_study(make_plan(values | changes), folder)
 
 
-def space(trial: Any, **constants: Any) -> dict[str, Any]:
-    """Draw from the search space that galaxytune has for these networks; returns the constants."""
-    from search_spaces import config_class
-    from search_spaces.declaration.hyperparameters import suggest
+def search_space() -> "SearchSpace":
+    """Return the search space that galaxytune has for these networks."""
+    from search_spaces.declaration import SearchSpace, config_class
 
-    suggest(trial, config_class("simple_cnn"), NETWORK, prefix="")
+    return SearchSpace(config_class("simple_cnn"), NETWORK)
+
+
+def drawn(trial: Any, **constants: Any) -> dict[str, Any]:
+    """Draw from the search space as a stack without galaxytune would; return the constants."""
+    search_space().draw(trial)
     return constants
 
 

@@ -8,7 +8,7 @@ transforms in a DataLoader with workers, float32, default memory format, plain A
 `--zoobot`, the interpreter of an environment that holds Zoobot 2.9, also peer B: Zoobot's
 training of one of timm's networks, beside galaxytune's of the same. Rounds are of whole batches
 without validation. Printed are the medians, their ratio last, and what part of the device's
-measured rate of matrix products galaxytune reaches.
+measured rate of matrix products galaxytune reaches, both in the precision that it trains in.
 """
 
 import argparse
@@ -21,9 +21,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import IO, Any
 
 import torch
+
+from search_spaces.declaration import config_from_values
+from trainables.device import training_precision
 
 PEERS = Path(__file__).parent / "throughput_peers"
 OWN = ("simple_cnn", "parallel_cnn", "vision_transformer")
@@ -46,22 +49,34 @@ class Contender:
 
     def train(self, num_batches: int) -> tuple[float, float]:
         """Images a second over so many batches, and images a second of processor time."""
-        self.process.stdin.write(f"{num_batches}\n")
-        self.process.stdin.flush()
+        self.tell(str(num_batches))
         answer = self._answer()
         images = answer["images"]
         return images / answer["seconds"], images / answer["processor_seconds"]
 
     def end(self) -> None:
         """Let the process go."""
-        self.process.stdin.close()
+        self._pipes()[0].close()
         self.process.wait()
 
+    def tell(self, line: str) -> None:
+        """Write one line to the process."""
+        told, _ = self._pipes()
+        told.write(f"{line}\n")
+        told.flush()
+
     def _answer(self) -> dict[str, Any]:
-        for line in self.process.stdout:
+        for line in self._pipes()[1]:
             if line.startswith("{"):  # some libraries print on their import
-                return json.loads(line)
+                answer: dict[str, Any] = json.loads(line)
+                return answer
         raise RuntimeError(f"{self.name} ended, see above")
+
+    def _pipes(self) -> tuple[IO[str], IO[str]]:
+        """Return the standard input and the standard output of the process."""
+        if self.process.stdin is None or self.process.stdout is None:
+            raise RuntimeError(f"{self.name} has no pipes")
+        return self.process.stdin, self.process.stdout
 
 
 def started(name: str, python: str, script: str, task: dict[str, Any]) -> Contender:
@@ -74,9 +89,8 @@ def started(name: str, python: str, script: str, task: dict[str, Any]) -> Conten
         text=True,
         env=kept,
     )
-    process.stdin.write(json.dumps({**task, "contender": name}) + "\n")
-    process.stdin.flush()
     contender = Contender(name, process)
+    contender.tell(json.dumps({**task, "contender": name}))
     contender.wait()
     return contender
 
@@ -158,9 +172,9 @@ def tasks(arguments: argparse.Namespace) -> Iterator[tuple[str, list[Contender]]
         )
     if arguments.zoobot:
         name, side = arguments.encoder, arguments.side
-        config = {"architecture": f"timm:{name}", "weights": "none", "unfreeze": "all"}
+        config: dict[str, Any] = {"architecture": f"timm:{name}", "weights": "none"}
         config |= {"input_side": side, "batch_size": 32, "rotation_degrees": 90, "flips": True}
-        config |= {"optimizer": "adamw", "head_dropout": 0.5}
+        config |= {"unfreeze": "all", "optimizer": "adamw", "head_dropout": 0.5}
         task = {**common, "config": config}
         ours = started("galaxytune", here, "contender.py", task)
         theirs = started("zoobot", arguments.zoobot, "zoobot_contender.py", task)
@@ -186,11 +200,14 @@ def main() -> None:
     if not arguments.data.is_file():
         parser.error(f"no galaxy file {arguments.data}")
     torch.set_num_threads(arguments.threads)
-    arguments.rate = matrix_rate(torch.device(arguments.device), torch.bfloat16)
+    device = torch.device(arguments.device)
+    trained_in = training_precision(config_from_values({"architecture": OWN[0]}), device)
+    arguments.rate = matrix_rate(device, trained_in)
+    precision = str(trained_in).removeprefix("torch.")
     print(
         f"torch {torch.__version__}, {arguments.device}, {arguments.threads} threads, peers with "
-        f"{arguments.workers} workers; matrix products in bfloat16: {arguments.rate / 1e9:.0f} "
-        "billion operations/s"
+        f"{arguments.workers} workers; matrix products in {precision}: "
+        f"{arguments.rate / 1e9:.0f} billion operations/s"
     )
     ratios = [compare(label, pair, arguments) for label, pair in tasks(arguments)]
     print("\n".join(ratios))

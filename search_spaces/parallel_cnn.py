@@ -1,23 +1,34 @@
-"""The parallel CNN of the student project's best result (its report, section 5.1)."""
+"""The search space of the parallel CNN, the student project's best network (report, 5.1)."""
 
 from typing import Annotated, ClassVar, Literal
 
 from optuna.distributions import FloatDistribution
 from pydantic import Field
 
-from search_spaces.declaration.hyperparameters import STACKABLE
-from search_spaces.declaration.training_protocol import Dropout, TrainingProtocol
+from search_spaces.declaration import STACKABLE, Dropout, TrainingProtocol
 
 
 class Config(TrainingProtocol):
-    """Two convolution paths of kernel 6 and 3, three stages, three dense layers."""
+    """A config of the parallel CNN, a network that begins with two convolution paths.
+
+    The kernels of the paths are 6 and 3 pixels wide. The joined paths lead to three convolution
+    stages, three dense layers and the output. The defaults are the published values, except for
+    `precision` and the fields in `PUBLISHED`.
+
+    width: factor on the numbers of channels and units of all layers before the output, above 0 and
+        at most 4.
+    convolution_dropout: dropout rate after every pooling, 0 or more and below 1.
+    dense_dropout: dropout rate before the output, 0 or more and below 1.
+    kernel_l2: factor, 0 or more, on the sum of the squared weights of the three dense layers,
+        which is added to the loss.
+    """
 
     STACKS: ClassVar[bool] = True
 
     architecture: Literal["parallel_cnn"] = "parallel_cnn"
-    width: Annotated[float, Field(gt=0, le=4)] = 1.0  # factor on all channels; 1 is published
-    convolution_dropout: Dropout = 0.1  # seed: after every pooling
-    dense_dropout: Dropout = 0.2  # seed: before the output
+    width: Annotated[float, Field(gt=0, le=4)] = 1.0  # published: the channels of the notebook
+    convolution_dropout: Dropout = 0.1  # published: 0.1 after every pooling
+    dense_dropout: Dropout = 0.2  # published: 0.2 before the output
     kernel_l2: Annotated[
         float, Field(ge=0), FloatDistribution(1e-5, 1e-1, log=True), STACKABLE
-    ] = 1e-2  # seed: l2(0.01) on the kernels of the three dense layers
+    ] = 1e-2  # published: l2(0.01) on the kernels of the three dense layers

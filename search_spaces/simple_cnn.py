@@ -1,10 +1,10 @@
-"""The simple CNN of the student project's constraints study (Constraints_Test.ipynb)."""
+"""The search space of the simple CNN of the constraints study (Constraints_Test.ipynb)."""
 
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from search_spaces.declaration.training_protocol import (
+from search_spaces.declaration import (
     BatchSize,
     Dropout,
     Epochs,
@@ -18,19 +18,27 @@ from search_spaces.declaration.training_protocol import (
 
 
 class Config(TrainingProtocol):
-    """Four convolutions without padding, one dense layer, as the constraints study trained it."""
+    """A config of the simple CNN, a network of four convolutions and one dense layer.
+
+    The convolutions have no padding. The defaults are the values with which the student project's
+    constraints study trained the network, except for `precision` and the fields in `PUBLISHED`.
+
+    width: factor on the numbers of channels and units of all layers before the output, above 0 and
+        at most 4.
+    dropout: dropout rate before the output, 0 or more and below 1.
+    """
 
     STACKS: ClassVar[bool] = True
 
     architecture: Literal["simple_cnn"] = "simple_cnn"
-    width: Annotated[float, Field(gt=0, le=4)] = 1.0  # factor on all channels; 1 is published
-    dropout: Dropout = 0.0  # seed: none; offered before the output
+    width: Annotated[float, Field(gt=0, le=4)] = 1.0  # published: the channels of the notebook
+    dropout: Dropout = 0.0  # published: the notebook has no dropout; a search may add it
 
-    epochs: Epochs = 30  # seed: 30
-    batch_size: BatchSize = 64  # seed: 32 on each of two GPUs
-    early_stopping_patience: Patience = 0  # seed: none in this notebook
-    rotation_degrees: RotationDegrees = 180.0  # seed: rotation_range=360, every angle
-    flips: Flips = True  # seed: horizontal_flip
-    shift_fraction: Fraction = 0.2  # seed: 0.2
-    zoom_fraction: Fraction = 0.2  # seed: 0.2
-    shear_degrees: ShearDegrees = 0.2  # seed: 0.2, in degrees for Keras
+    epochs: Epochs = 30  # published: 30 epochs
+    batch_size: BatchSize = 64  # published: 32 on each of two GPUs
+    early_stopping_patience: Patience = 0  # published: this notebook never stops early
+    rotation_degrees: RotationDegrees = 180.0  # published: rotation_range=360, which is any angle
+    flips: Flips = True  # published: horizontal_flip
+    shift_fraction: Fraction = 0.2  # published: 20 % of the side
+    zoom_fraction: Fraction = 0.2  # published: 20 % along each axis
+    shear_degrees: ShearDegrees = 0.2  # published: 0.2, which Keras reads as degrees

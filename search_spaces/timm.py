@@ -1,7 +1,9 @@
-"""Any model of the timm library by name, `timm:convnext_tiny`, below the ResNet-50's head.
+"""The search space of all models of the timm library, under the head of the ResNet-50.
 
-The student report's further work: newer backbones. Whether a name exists is known once the
-network is built, because timm itself is not loaded here.
+An architecture is named `timm:MODEL`, such as `timm:convnext_tiny`. The student report proposes
+newer backbones as further work. A config accepts any MODEL of letters, digits, `_` and `.`,
+because this module does not load timm. A model that timm does not know raises InvalidInput when
+the network is checked or built.
 """
 
 from typing import Annotated, Literal
@@ -9,14 +11,21 @@ from typing import Annotated, Literal
 from optuna.distributions import CategoricalDistribution
 from pydantic import Field
 
-from search_spaces.declaration.pretrained_backbone import HeadWidth, PretrainedBackbone
+from search_spaces.declaration import HeadWidth, PretrainedBackbone
 
 
 class Config(PretrainedBackbone):
-    """A timm backbone, pooled, one hidden layer."""
+    """A config of a timm backbone with global pooling and one hidden layer.
+
+    architecture: `timm:` and the name of the model in timm, with or without a tag of weights.
+    input_side: width and height of the images that the network sees, in pixels, at least 32. None
+    means the side that the weights were trained with. pooling: "max" or "avg"; the hidden layer
+    reads the maximum or the mean of each channel of the backbone's last map. head_width: number of
+    units of the hidden layer, at least 1. None means as many units as the backbone has channels.
+    """
 
     architecture: Annotated[str, Field(pattern=r"^timm:[A-Za-z0-9_.]+$")]
-    input_side: Annotated[int, Field(ge=32)] | None = None  # None: the side of the weights
+    input_side: Annotated[int, Field(ge=32)] | None = None  # weights suit their own side best
     pooling: Annotated[Literal["max", "avg"], CategoricalDistribution(("max", "avg"))] = "max"
-    #                    the head of the seed's ResNet-50; most backbones were trained with avg
-    head_width: HeadWidth | None = None  # None: as many as the backbone's channels, as there
+    # published: the head of the ResNet-50 takes the maximum; most backbones were trained with avg
+    head_width: HeadWidth | None = None  # published: ResNet-50 has as many units as channels

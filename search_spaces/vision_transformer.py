@@ -1,6 +1,6 @@
-"""The small vision transformer (VisionTransformer_B16.ipynb; report, section 5.3).
+"""The search space of the small vision transformer (VisionTransformer_B16.ipynb; report, 5.3).
 
-The notebook calls it B/16; its patches are 8 pixels wide and its width is 64.
+The notebook calls the network B/16, but the patches are 8 pixels wide and the width is 64.
 """
 
 from typing import Annotated, Any, ClassVar, Literal
@@ -8,25 +8,37 @@ from typing import Annotated, Any, ClassVar, Literal
 from optuna.distributions import CategoricalDistribution, IntDistribution
 from pydantic import Field
 
-from search_spaces.declaration.training_protocol import Dropout, TrainingProtocol
+from search_spaces.declaration import Dropout, TrainingProtocol
 
 
 class Config(TrainingProtocol):
-    """Twelve pre-norm blocks over 64 patches, the class token read by a small head."""
+    """A config of the vision transformer, by default twelve pre-norm blocks over 64 patches.
+
+    A small head reads the class token after the last block.
+
+    as_published: True keeps the class token at zero and keeps a row of the position table that
+    nothing reads, as the notebook does. False makes the class token a parameter and drops the row.
+    width: factor on the 64 channels of a token, above 0 and at most 4. depth: number of blocks, at
+    least 1. num_heads: number of attention heads of a block, at least 1, each as wide as a token.
+    patch_side: width and height of a patch, 4, 8 or 16 pixels. output_activation: what follows the
+    second dense layer of a block, "gelu" or "none". attention_dropout: dropout rate of the
+    attention weights. dense_dropout: dropout rate in the dense layers of the blocks and of the
+    head. Both rates are 0 or more and below 1.
+    """
 
     PUBLISHED: ClassVar[dict[str, Any]] = {**TrainingProtocol.PUBLISHED, "as_published": True}
     STACKS: ClassVar[bool] = True
 
     architecture: Literal["vision_transformer"] = "vision_transformer"
-    as_published: bool = True
-    #   True: class token fixed at zero and one position row that nothing uses, as in the
-    #   notebook; False: a learnable class token and no dead row
-    width: Annotated[float, Field(gt=0, le=4)] = 1.0  # factor on 64 channels; 1 is published
-    depth: Annotated[int, Field(ge=1), IntDistribution(4, 12)] = 12  # seed: 12 blocks
-    num_heads: Annotated[int, Field(ge=1)] = 8  # seed: 8 heads, each as wide as the tokens
-    patch_side: Annotated[Literal[4, 8, 16], CategoricalDistribution((4, 8, 16))] = 8  # seed: 8
+    as_published: bool = True  # the published network is the point of reference
+    width: Annotated[float, Field(gt=0, le=4)] = 1.0  # published: 64 channels
+    depth: Annotated[int, Field(ge=1), IntDistribution(4, 12)] = 12  # published: 12 blocks
+    num_heads: Annotated[int, Field(ge=1)] = 8  # published: 8 heads, each as wide as the tokens
+    patch_side: Annotated[Literal[4, 8, 16], CategoricalDistribution((4, 8, 16))] = 8
+    # published: patches of 8 pixels
     output_activation: Annotated[
         Literal["gelu", "none"], CategoricalDistribution(("gelu", "none"))
-    ] = "gelu"  # seed: GELU after a block's second dense layer too; Dosovitskiy 2021 has none
-    attention_dropout: Dropout = 0.1  # seed: 0.1
-    dense_dropout: Dropout = 0.1  # seed: 0.1 in blocks and head
+    ] = "gelu"
+    # published: a GELU also after a block's second dense layer; Dosovitskiy et al. 2021 have none
+    attention_dropout: Dropout = 0.1  # published: 0.1 on the attention weights
+    dense_dropout: Dropout = 0.1  # published: 0.1 in the blocks and in the head

@@ -2,19 +2,16 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
-from functools import partial
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from galaxytune.study_folder import StudyFolder
-from galaxytune.study_plan import make_plan
-from tests.mounting import mount
+from tests.support.mounting import mount
 from trainables.galaxies.galaxy_file import Galaxies, open_galaxies, save_galaxies
-from trainables.simulation import simulate_galaxies
+from trainables.simulation.galaxies import simulate_galaxies
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -22,6 +19,25 @@ for name in [n for n in os.environ if n.startswith(("WANDB_", "RAY_"))]:
     del os.environ[name]
 os.environ["WANDB_MODE"] = "offline"
 os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+
+
+def _ray_of(item: pytest.Item) -> tuple[bool, str]:
+    kinds = [name for name in getattr(item, "fixturenames", ()) if name.endswith("_ray")]
+    return item.get_closest_marker("ray") is not None, min(kinds, default="")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run tests without Ray first, then those with Ray by its kind: one start serves a kind."""
+    items.sort(key=_ray_of)
+
+
+@pytest.fixture(autouse=True)
+def ray_only_where_it_is_marked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test after which a Ray runs although the test is not marked `ray`."""
+    yield
+    ray = sys.modules.get("ray")
+    if ray is not None and ray.is_initialized() and not request.node.get_closest_marker("ray"):
+        pytest.fail("this test uses Ray; mark it with pytest.mark.ray")
 
 
 def shared_data(name: str) -> Path:
@@ -72,38 +88,6 @@ def toy_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def toys(toy_npz: Path) -> Galaxies:
     """The 200 simulated galaxies, mapped."""
     return open_galaxies(toy_npz)
-
-
-@pytest.fixture(scope="module")
-def small_ray() -> Iterator[None]:
-    """A local Ray with two CPUs."""
-    from galaxytune.ray_cluster import ClusterAddress, ray_connection
-
-    with ray_connection(ClusterAddress(local_cpus=2)):
-        yield
-
-
-def small_study(data: Path, storage: Path, **changes: Any) -> StudyFolder:
-    """A study of four trials of four epochs, unless changed; most trainables only pretend."""
-    from galaxytune.search import new_study
-
-    values: dict[str, Any] = {
-        "name": "s",
-        "architectures": ["simple_cnn"],
-        "data": str(data),
-        "trials": 4,
-        "epochs": 4,
-        "halving": False,
-        "wandb": "disabled",
-        "max_retries": 1,
-    }
-    return new_study(make_plan(values | changes), storage)
-
-
-@pytest.fixture
-def begin_study(toy_npz: Path, tmp_path: Path) -> Callable[..., StudyFolder]:
-    """A function that makes a study of four-epoch trials, for trainables that only pretend."""
-    return partial(small_study, toy_npz, tmp_path / "studies")
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""Galaxies, the decision tree, the loss, the architectures and the training loop."""
+"""The code that trains: galaxies, decision tree, networks, losses and the training loop."""

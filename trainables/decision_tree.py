@@ -1,7 +1,7 @@
-"""The Galaxy Zoo 2 decision tree as data, and what follows from it.
+"""The Galaxy Zoo 2 decision tree as data, and the tree residuals that follow from it.
 
-Source: Willett et al. 2013, figure 1 and table 2; the order of the 37 answers is that of the
-columns of Kaggle's "Galaxy Zoo - The Galaxy Challenge" (Class1.1 ... Class11.6).
+Source: Willett et al. 2013, figure 1 and table 2. The 37 answers are in the order of the columns
+of Kaggle's "Galaxy Zoo - The Galaxy Challenge" (Class1.1 ... Class11.6).
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,14 @@ Tree = Literal["true", "as_published"]
 
 @dataclass(frozen=True)
 class Question:
-    """One question: its short name, its answers in order, and the answers it is asked after.
+    """One question of the decision tree.
 
-    An empty `asked_after` means that the answers sum to 1 in every galaxy.
+    number: the question's number, 1 to 11.
+    name: a short name.
+    answers: the names of the answers, in order; different questions may have answers of one name,
+        such as "yes".
+    asked_after: Kaggle's names of the answers after which the question is asked; () means that the
+        fractions of the question's answers sum to 1 in every galaxy.
     """
 
     number: int
@@ -27,7 +32,7 @@ class Question:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Kaggle's names of the answers: Class7.1, Class7.2, Class7.3."""
+        """Kaggle's names of the answers, such as Class7.1, Class7.2, Class7.3."""
         return tuple(f"Class{self.number}.{i}" for i in range(1, len(self.answers) + 1))
 
 
@@ -42,7 +47,7 @@ QUESTIONS: tuple[Question, ...] = (
         ("none", "just noticeable", "obvious", "dominant"),
         ("Class4.1", "Class4.2"),
     ),
-    # Everyone but those who saw an artifact is asked; Kaggle's columns sum to 1 all the same.
+    # Volunteers who saw an artifact are not asked, but Kaggle's columns sum to 1 all the same.
     Question(6, "anything odd", ("yes", "no")),
     Question(7, "roundness", ("round", "in between", "cigar"), ("Class1.1",)),
     Question(
@@ -61,8 +66,17 @@ NUM_ANSWERS = len(COLUMNS)
 NUM_QUESTIONS = len(QUESTIONS)
 
 
+def answer_name(column: int) -> str:
+    """Return the name of the answer in a column from 0 to 36, such as "features or disk".
+
+    Answers of different questions may have the same name, such as "yes". A column above 36 raises
+    IndexError.
+    """
+    return [name for question in QUESTIONS for name in question.answers][column]
+
+
 def question_slices() -> tuple[slice, ...]:
-    """Where each question's answers stand among the 37 columns, in question order."""
+    """Return for each question, in order, the slice of the 37 columns that holds its answers."""
     ends = np.cumsum([len(q.answers) for q in QUESTIONS])
     return tuple(slice(int(end) - len(q.answers), int(end)) for q, end in zip(QUESTIONS, ends))
 
@@ -71,9 +85,11 @@ SLICES = question_slices()
 
 
 def parent_columns(question: Question, tree: Tree = "true") -> tuple[int, ...]:
-    """Indices of the answers whose sum the question's answers must equal; () means 1.
+    """Return the columns, 0 to 36, of the answers whose sum the question's answers must equal.
 
-    `as_published` ties question 7 to Class5.2 as the student report and its code did.
+    An empty result means that the question's answers must sum to 1. tree: `true` is the tree of
+    Willett et al. 2013; `as_published` ties question 7 to Class5.2, as the student project's
+    report and code do.
     """
     if tree == "as_published" and question.number == 7:
         return (COLUMNS.index("Class5.2"),)
@@ -81,7 +97,11 @@ def parent_columns(question: Question, tree: Tree = "true") -> tuple[int, ...]:
 
 
 def residual_terms(tree: Tree = "true") -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Matrix [37, 11] and constant [11] such that votes @ matrix - constant is the residual."""
+    """Return a matrix [37, 11] and a constant [11], both float32, of the tree residuals.
+
+    For votes [N, 37], votes @ matrix - constant are the residuals [N, 11] (see `tree_residuals`).
+    tree: decides the parents of question 7 (see `parent_columns`).
+    """
     matrix = np.zeros((NUM_ANSWERS, NUM_QUESTIONS), dtype=np.float32)
     constant = np.zeros(NUM_QUESTIONS, dtype=np.float32)
     for i, (question, answers) in enumerate(zip(QUESTIONS, SLICES)):
@@ -93,7 +113,12 @@ def residual_terms(tree: Tree = "true") -> tuple[NDArray[np.float32], NDArray[np
 
 
 def tree_residuals(votes: NDArray[np.floating], tree: Tree = "true") -> NDArray[np.floating]:
-    """Signed residual [N, 11] of vote fractions [N, 37]: answers' sum less their parents' sum."""
+    """Return the tree residuals [N, 11] of vote fractions [N, 37], in the float type of the votes.
+
+    A residual is the sum of a question's answers minus the sum of its parents, or minus 1 if there
+    are no parents. A residual is positive if the answers sum to too much. tree: decides the
+    parents of question 7 (see `parent_columns`). Another shape of `votes` raises ValueError.
+    """
     if votes.ndim != 2 or votes.shape[1] != NUM_ANSWERS:
         raise ValueError(f"votes must have shape [N, {NUM_ANSWERS}], got {list(votes.shape)}")
     matrix, constant = residual_terms(tree)

@@ -1,33 +1,36 @@
-"""Predicted against voted fractions, and how far they agree on average."""
+"""Figure of predicted against voted fractions, with the calibration error."""
 
 import numpy as np
-from matplotlib import colormaps  # noqa: TID251  a module that draws
+from matplotlib import colormaps  # noqa: TID251  this module draws
 from matplotlib.axes import Axes  # noqa: TID251
 from matplotlib.colors import ListedColormap, LogNorm  # noqa: TID251
 from matplotlib.figure import Figure  # noqa: TID251
 from numpy.typing import NDArray
 
-from analysis.calibration import Calibration, calibration, question_calibrations
 from analysis.figures.style import COLOURS, SMALL, WIDTH, add_legend, in_style, new_figure, tidy
-from analysis.held_out import HeldOut
+from analysis.records import HeldOut
+from analysis.statistics import Calibration, calibration_of, question_calibrations
 from trainables.decision_tree import NUM_ANSWERS, QUESTIONS, SLICES
 
-_FEWEST = 10  # values that a bin needs for its interval to be drawn
-_ROWS, _COLUMNS = 3, 4  # all questions together, then the eleven
-_CELLS = np.linspace(0, 1, 41)  # of the density, a fortieth wide
+_FEWEST = 10  # the interval of a bin with fewer values is not drawn
+_ROWS, _COLUMNS = 3, 4  # panels: all questions together, then each of the eleven
+_CELLS = np.linspace(0, 1, 41)  # edges of the cells of the grey map
 _GREYS = ListedColormap(colormaps["Greys"](np.linspace(0.12, 0.9, 256)))
 
 
 @in_style
 def calibration_figure(held_out: HeldOut) -> Figure:
-    """Twelve panels: density of all values, mean vote by predicted fraction, the error.
+    """Return a figure with twelve panels of voted against predicted fraction.
 
-    Points stand at the mean prediction of their bin with 95 % intervals of the mean vote; the
-    number in each panel is the calibration error as `analysis.calibration` defines it.
+    held_out: galaxies with the votes and predictions of one network; predictions are cut to 0..1.
+    The first panel shows all 37 answers, and the other panels show one question each. The grey map
+    is the number of values per cell. Each circle is the mean vote in a bin, at the bin's mean
+    prediction, with the 95 % interval of the mean vote; a bin with fewer than 10 values has a
+    cross without an interval. The number in each panel is the error of `calibration_of`.
     """
     predicted = np.clip(held_out.predicted, 0, 1)
     panels = [
-        (calibration(predicted, held_out.voted), slice(0, NUM_ANSWERS)),
+        (calibration_of(predicted, held_out.voted), slice(0, NUM_ANSWERS)),
         *zip(question_calibrations(predicted, held_out.voted), SLICES),
     ]
     figure = new_figure(WIDTH, 6.0)
@@ -54,18 +57,30 @@ def calibration_figure(held_out: HeldOut) -> Figure:
 
 
 def _density(predicted: NDArray[np.floating], voted: NDArray[np.floating]) -> np.ma.MaskedArray:
-    """Counts [40, 40], voted by predicted; empty cells masked, so that they stay white."""
+    """Return the number of values in each cell, [40, 40], voted (row) by predicted (column).
+
+    predicted, voted: fractions of the same shape; a prediction outside 0..1 is not counted. Empty
+    cells are masked, so that empty cells are white.
+    """
     counts = np.histogram2d(np.clip(voted, 0, 1).ravel(), predicted.ravel(), bins=_CELLS)[0]
     return np.ma.masked_equal(counts, 0)
 
 
 def _most(predicted: NDArray[np.floating], voted: NDArray[np.floating]) -> float:
+    """Return the largest number of values in a cell, at least 10, as the top of the grey scale.
+
+    predicted, voted: fractions of the same shape, with at least one value.
+    """
     return max(10.0, float(_density(predicted, voted).max()))
 
 
 def _draw_means(axes: Axes, result: Calibration) -> None:
+    """Draw the diagonal, the mean votes with intervals, and the error of one panel.
+
+    Only the first panel of the figure gets labels for the legend.
+    """
     first = axes.get_subplotspec()
-    named = first is not None and first.num1 == 0  # one legend for all panels
+    named = first is not None and first.num1 == 0  # only this panel has labels
     axes.plot([0, 1], [0, 1], color="black", lw=0.8, ls="--", label="equal" if named else None)
     enough = result.counts >= _FEWEST
     values, votes = result.predicted[enough], result.voted[enough]

@@ -1,13 +1,13 @@
-"""Eleven coefficients drawn: each question's effect on RMSE, and the trials behind it."""
+"""Figures of a study of eleven coefficients: the effect of each coefficient, and the trials."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.figure import Figure  # noqa: TID251  a module that draws
+from matplotlib.figure import Figure  # noqa: TID251  this module draws
 
-from analysis.coefficient_effects import CoefficientEffect, logarithms
 from analysis.figures.style import COLOURS, NORMAL, WIDTH, in_style, new_figure, tidy
-from analysis.trial_record import TrialRecord
+from analysis.records import TrialRecord
+from analysis.statistics import CoefficientEffect, logarithms
 from trainables.decision_tree import QUESTIONS
 
 _LOOKS = {
@@ -19,7 +19,12 @@ _LOOKS = {
 
 @in_style
 def effects_figure(effects: Sequence[CoefficientEffect]) -> Figure:
-    """Change of RMSE for ten times the coefficient, a row a question, intervals over trials."""
+    """Return a figure of the effect of each question's coefficient on the validation RMSE.
+
+    effects: the result of `effects_of_coefficients`, one row each, in the given order. An effect
+    is the change of the validation RMSE when the coefficient becomes ten times as large. The lines
+    are the bootstrap intervals; colour and marker show the verdict of each effect.
+    """
     figure = new_figure(WIDTH, 3.4)
     axes = figure.add_subplot()
     for row, effect in enumerate(effects):
@@ -40,7 +45,11 @@ def effects_figure(effects: Sequence[CoefficientEffect]) -> Figure:
 
 @in_style
 def coefficient_slices_figure(records: Sequence[TrialRecord]) -> Figure:
-    """Validation RMSE of every trial against each question's coefficient."""
+    """Return a figure with one panel per question: validation RMSE by the question's coefficient.
+
+    records: complete trials with eleven positive coefficients, at least one. Each trial is one dot
+    in each panel.
+    """
     figure = new_figure(WIDTH, 5.2)
     panels = figure.subplots(3, 4, sharex=True, sharey=True).ravel()
     values = 10 ** logarithms(records)
@@ -50,7 +59,7 @@ def coefficient_slices_figure(records: Sequence[TrialRecord]) -> Figure:
         axes.set_title(f"{question.number}  {question.name}", loc="left")
         tidy(axes, grid="y")
     panels[-1].set_visible(False)
-    panels[-5].tick_params(labelbottom=True)  # the lowest of its column
+    panels[-5].tick_params(labelbottom=True)  # the lowest visible panel of its column
     figure.supxlabel("constraint coefficient of the question", fontsize=NORMAL)
     figure.supylabel("validation RMSE", fontsize=NORMAL)
     return figure

@@ -1,26 +1,33 @@
-"""The constraints study drawn: RMSE and tree residual by coefficient, and the learning curves."""
+"""Figures of a study of one constraint coefficient: RMSE, tree residual, learning curves."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes  # noqa: TID251  a module that draws
+from matplotlib.axes import Axes  # noqa: TID251  this module draws
 from matplotlib.figure import Figure  # noqa: TID251
 from matplotlib.ticker import MaxNLocator  # noqa: TID251
 from numpy.typing import NDArray
 
-from analysis.constraint_study import TREE_NAMES, CoefficientResult
 from analysis.figures.style import COLOURS, NORMAL, WIDTH, in_style, new_figure, tidy
+from analysis.records import Curves
+from analysis.statistics import TREE_NAMES, CoefficientResult
 
+# Colour, marker, and shift along x so that the marks of the two trees do not overlap.
 _LOOKS = {"true": (COLOURS["blue"], "o", -0.08), "as_published": (COLOURS["vermilion"], "s", 0.08)}
-_COLUMNS = 4  # of the small multiples
+_COLUMNS = 4  # number of panels in a row of the learning curves
 _RESIDUAL = "mean tree residual (by the true tree)"
 
 
 @in_style
 def coefficient_figure(results: Sequence[CoefficientResult], table: pd.DataFrame) -> Figure:
-    """RMSE and mean tree residual against the coefficient, one mark a tree, 95 % over seeds."""
+    """Return a figure of validation RMSE and mean tree residual by coefficient.
+
+    results: results from `coefficient_results`, at least one, whose means have 95 % intervals and
+    one colour per tree. table: the table from `trial_table` that gave the results; each complete
+    trial has a small mark.
+    """
     figure = new_figure(WIDTH, 3.1)
     places = {c: i for i, c in enumerate(sorted({r.coefficient for r in results}))}
     columns = (("rmse", "val_rmse", "validation RMSE"), ("residual", "tree_residual", _RESIDUAL))
@@ -40,6 +47,11 @@ def coefficient_figure(results: Sequence[CoefficientResult], table: pd.DataFrame
 def _draw_tree(
     axes: Axes, results: Sequence[CoefficientResult], name: str, places: Mapping[float, int]
 ) -> None:
+    """Draw the means of one tree with intervals; a single seed has no interval.
+
+    results: the results of this tree, at least one. name: "rmse" or "residual". places: x
+    coordinate of each coefficient.
+    """
     colour, marker, shift = _LOOKS[results[0].tree]
     x = np.array([places[r.coefficient] + shift for r in results])
     means = np.array([getattr(r, name) for r in results])
@@ -61,6 +73,11 @@ def _draw_tree(
 def _draw_seeds(
     axes: Axes, trials: pd.DataFrame, column: str, places: Mapping[float, int]
 ) -> None:
+    """Draw a small mark for each complete trial of one tree.
+
+    trials: the rows of this tree in the trial table, at least one. column: "val_rmse" or
+    "tree_residual". places: x coordinate of each coefficient.
+    """
     colour, marker, shift = _LOOKS[trials["tree"].iloc[0]]
     complete = trials[trials["status"] == "complete"]
     x = [places[c] + 2.2 * shift for c in complete["coefficient"]]
@@ -70,10 +87,13 @@ def _draw_seeds(
 
 
 @in_style
-def coefficient_curves_figure(
-    table: pd.DataFrame, curves: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> Figure:
-    """Validation RMSE by epoch, a panel a coefficient, a line a seed (the report's figure 7)."""
+def coefficient_curves_figure(table: pd.DataFrame, curves: Curves) -> Figure:
+    """Return a figure of validation RMSE by epoch: one panel per coefficient, one line per trial.
+
+    table: the table from `trial_table`, whose trials are drawn whatever their status. curves: the
+    reported epochs of each trial, by trial id; a trial without an epoch has no line. Colour and
+    line style show the tree. The figure corresponds to figure 7 of the student report.
+    """
     coefficients = sorted(table["coefficient"].unique())
     num_rows = -(-len(coefficients) // _COLUMNS)
     figure = new_figure(WIDTH, 0.6 + 1.75 * num_rows)
@@ -82,10 +102,10 @@ def coefficient_curves_figure(
         for row in table[table["coefficient"] == coefficient].itertuples():
             curve = curves.get(row.trial, ())
             colour, marker, _ = _LOOKS[row.tree]
-            epochs = [report["epoch"] for report in curve]
+            epochs = [report.epoch for report in curve]
             axes.plot(
                 epochs,
-                [report["val_rmse"] for report in curve],
+                [report.val_rmse for report in curve],
                 color=colour,
                 linestyle="-" if row.tree == "true" else "--",
                 marker=marker if len(epochs) < 5 else None,
@@ -103,7 +123,10 @@ def coefficient_curves_figure(
 
 
 def _label_lowest(panels: NDArray[Any], num_used: int) -> None:
-    """Name the epochs below the lowest panel of each column; empty panels vanish."""
+    """Label the epochs below the lowest panel of each column, and hide the panels without data.
+
+    panels: all panels, row by row. num_used: number of panels with data.
+    """
     for place, axes in enumerate(panels):
         axes.set_visible(place < num_used)
         if place + _COLUMNS >= num_used:
@@ -112,6 +135,7 @@ def _label_lowest(panels: NDArray[Any], num_used: int) -> None:
 
 
 def _one_label_each(figure: Figure) -> None:
+    """Add a legend below all panels with one entry for each label of any panel."""
     handles: dict[str, Any] = {}
     for axes in figure.axes:
         handles |= dict(zip(*reversed(axes.get_legend_handles_labels())))

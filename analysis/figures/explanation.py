@@ -1,10 +1,10 @@
-"""Heat maps over galaxies: one prediction in full, and a page of several for the report."""
+"""Figures of heat maps: a single prediction in detail, and several galaxies on a page."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-from matplotlib import colormaps  # noqa: TID251  a module that draws
+from matplotlib import colormaps  # noqa: TID251  this module draws
 from matplotlib.axes import Axes  # noqa: TID251
 from matplotlib.cm import ScalarMappable  # noqa: TID251
 from matplotlib.figure import Figure  # noqa: TID251
@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 
 from analysis.explanation import Explanation, explain
 from analysis.figures.style import COLOURS, SMALL, WIDTH, in_style, new_figure, show_pixels, tidy
-from analysis.held_out import HeldOut
-from trainables.decision_tree import COLUMNS, QUESTIONS, SLICES, Question
-from trainables.network import GalaxyNetwork
+from analysis.records import HeldOut
+from trainables.decision_tree import COLUMNS, QUESTIONS, SLICES, Question, answer_name
+from trainables.layers import GalaxyNetwork
 
-_HEAT = colormaps["viridis"]  # uniform in lightness, also to colour-blind eyes
+_HEAT = colormaps["viridis"]  # lightness increases evenly, also for colour-blind readers
 _OPACITY = 0.5
-_EMPTY = "no part of the image was found to speak"
+_EMPTY = "no part of the image changes the answer"
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _BAR_LABEL = "importance (largest: 1)"
 
-# The page: questions by number, and answers whose most voted galaxy gets a row, none by hand.
+# On the page each question is a column. Each answer is a row, which shows the galaxy with the
+# highest vote fraction of the answer; no galaxy is chosen by hand.
 PAGE_QUESTIONS = tuple(QUESTIONS[number - 1] for number in (1, 2, 3, 4, 6, 7))
 _PAGE_ANSWERS = ("Class7.1", "Class7.3", "Class2.1", "Class4.1", "Class3.1", "Class8.6")
 
@@ -36,9 +37,12 @@ def explanation_figure(
     question: Question,
     label: str,
 ) -> Figure:
-    """The image [S, S, 3], the heat map over it, and the question's predicted fractions.
+    """Return a figure of an image, its heat map, and the predicted fractions of one question.
 
-    predicted: the network's 37 fractions for the image; label: the network's name.
+    pixels: the image [S, S, 3] uint8. explanation: the heat map and its answer. predicted: the
+    network's fractions [37] for the image. question: the question that the explained answer
+    belongs to. label: name of the network, for the title. The title says so if the heat map is 0
+    everywhere.
     """
     figure = new_figure(WIDTH, 2.75)
     image, heat, bars = figure.subplots(1, 3, width_ratios=[1, 1, 0.9])
@@ -62,6 +66,11 @@ def explanation_figure(
 def _draw_fractions(
     axes: Axes, predicted: NDArray[np.floating], question: Question, answer: int
 ) -> None:
+    """Draw the predicted fractions of a question's answers as bars.
+
+    predicted: fractions [37] of the galaxy. answer: index, 0..36, of the answer to emphasize; this
+    must be an answer to `question`.
+    """
     answers = SLICES[question.number - 1]
     fractions = predicted[answers]
     chosen = answer - answers.start
@@ -72,7 +81,7 @@ def _draw_fractions(
     for bold in (labels[chosen], axes.get_yticklabels()[chosen]):
         bold.set_fontweight("bold")
     axes.set_ylim(max(3, len(fractions)) - 0.4, -0.6)
-    axes.set_xlim(0, 1.2)  # with room for the number behind a long bar
+    axes.set_xlim(0, 1.2)  # leaves space for the number after a long bar
     axes.set_xticks([0, 0.5, 1])
     axes.set_xlabel("predicted fraction of votes")
     axes.set_title("Prediction")
@@ -80,16 +89,11 @@ def _draw_fractions(
     tidy(axes)
 
 
-def answer_name(answer: int) -> str:
-    """The name of the answer in that column of 0..36, "features or disk"."""
-    names = [name for question in QUESTIONS for name in question.answers]
-    return names[answer]
-
-
 def over_image(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Heat [s, s] in 0..1 as colours over pixels [S, S, 3]: [T, T, 3] in 0..1, T the larger side.
+    """Return a heat map in colours over a grey image, [T, T, 3] in 0..1.
 
-    The image is shown in grey, so that every colour means heat.
+    pixels: the image [S, S, 3] uint8. heat: heat map [s, s] in 0..1. T is the larger of S and s.
+    The image is grey, so that every colour means heat.
     """
     side = max(len(pixels), len(heat))
     grey = _resized(pixels @ _LUMA / 255, side)[..., None]
@@ -99,7 +103,7 @@ def over_image(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[
 
 
 def _resized(plane: NDArray[np.floating], side: int) -> NDArray[np.floating]:
-    """The nearest of a plane's values at each of side x side places."""
+    """Return a plane [s, s] resized to [side, side] with the nearest values, as a new array."""
     places = (np.arange(side) + 0.5) * len(plane) / side
     rows = places.astype(int)
     return plane[rows[:, None], rows]
@@ -114,10 +118,17 @@ def explanation_page(
     questions: Sequence[Question] = PAGE_QUESTIONS,
     rows: Sequence[int] | None = None,
 ) -> Figure:
-    """A row a galaxy: its image, then for each question the heat map of its explained answer.
+    """Return a figure with one row per galaxy: its image, and one heat map per question.
 
-    rows: indices of the galaxies; else those with the highest voted fraction of round, cigar,
-    edge-on, spiral, barred and merging, so that neither chance nor the network chooses them.
+    held_out: galaxies with the network's predictions. network: the network, which must be on
+    `device`. device: device of the computation. questions: the questions to explain, at least one.
+    Each heat map belongs to the question's answer with the highest prediction. rows: indices of
+    the galaxies in `held_out`, at least one. Errors of the heat maps, such as OutOfMemory, are
+    those of `explain`.
+
+    If `rows` is None, the figure shows up to six galaxies: the galaxies with the highest vote
+    fractions of round, cigar, edge-on, spiral, barred and merging. The votes choose these
+    galaxies, so that neither chance nor the network has an influence.
     """
     chosen = list(_page_galaxies(held_out.voted) if rows is None else rows)
     pixels = held_out.images[chosen]
@@ -145,7 +156,12 @@ def explanation_page(
 
 
 def _page_galaxies(voted: NDArray[np.float32]) -> list[int]:
-    """For each of the page's answers the galaxy with the highest fraction not yet taken."""
+    """Return the indices of the galaxies that the page shows by default.
+
+    voted: vote fractions [N, 37]. For each of the page's six answers, the galaxy with the highest
+    fraction is taken, among the galaxies that are not taken for an earlier answer. If there are
+    fewer galaxies than answers, each galaxy is taken once.
+    """
     chosen: list[int] = []
     for answer in _PAGE_ANSWERS[: len(voted)]:
         order = np.argsort(-voted[:, COLUMNS.index(answer)], kind="stable")
@@ -154,6 +170,10 @@ def _page_galaxies(voted: NDArray[np.float32]) -> list[int]:
 
 
 def _draw_cell(axes: Axes, held_out: HeldOut, galaxy: int, explanation: Explanation) -> None:
+    """Draw the heat map of one galaxy with the predicted and voted fraction below the map.
+
+    galaxy: index of the galaxy in `held_out`. explanation: the galaxy's heat map and its answer.
+    """
     show_pixels(axes, over_image(held_out.images[galaxy], explanation.heat))
     if not explanation.heat.any():
         axes.text(0.5, 0.04, "0 throughout", color="white", ha="center", transform=axes.transAxes)

@@ -1,4 +1,4 @@
-"""A searched field as an axis: where its values lie, its ticks and its name in words."""
+"""The axis of a searched field: positions of the values, ticks, and the name in words."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -7,18 +7,21 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from analysis.hyperparameter_importance import SearchedField
+from analysis.statistics import SearchedField
 
-_UNITS = ("degrees", "epochs", "fraction", "pixels")  # last words of a name that are its unit
-_MOST_DECADES = 4
+_UNITS = ("degrees", "epochs", "fraction", "pixels")  # a last word of a name that is its unit
+_MOST_DECADES = 4  # with more decades, some powers of ten have no tick
 
 
 @dataclass(frozen=True)
 class FieldScale:
-    """A field's name in words and where its values lie.
+    """An axis for one searched field, on which positions go from 0 to 1.
 
-    positions: 0..1 a trial, None where not in use; ticks: position and text of each;
-    categorical: whether between two ticks there is nothing.
+    label: name of the field in words.
+    positions: position of each trial's value, in 0..1, in the order of the trials. None for a
+    trial that did not use the field.
+    ticks: position, in 0..1, and text of each tick.
+    categorical: True if the field has categories, one at each tick, and no values between ticks.
     """
 
     label: str
@@ -28,7 +31,12 @@ class FieldScale:
 
 
 def field_label(name: str) -> str:
-    """A field's name in words: rotation_degrees -> "Rotation (degrees)"."""
+    """Return the name of a field in words, for example "Rotation (degrees)".
+
+    name: name of the field, for example "rotation_degrees". A last word that is a unit (degrees,
+    epochs, fraction, pixels) is put in brackets. An entry of a tuple field, FIELD.2, gets
+    ", no. 2" at the end.
+    """
     stem, _, entry = name.partition(".")
     words = stem.split("_")
     text = " ".join(words)
@@ -39,7 +47,12 @@ def field_label(name: str) -> str:
 
 
 def folded(fields: Sequence[SearchedField]) -> list[SearchedField]:
-    """The fields with the entries of each tuple field put together as their geometric mean."""
+    """Return the fields with all entries of a tuple field joined to a single field.
+
+    The single field stands in the place of its first entry and has the entry's distribution. The
+    value for a trial is the geometric mean of the entries in `fields`: 0 if an entry is 0 or less,
+    None if the trial did not use the tuple field. The name of the single field ends in "_(mean)".
+    """
     result, done = [], set()
     for field in fields:
         whole = field.tuple_field
@@ -54,6 +67,10 @@ def folded(fields: Sequence[SearchedField]) -> list[SearchedField]:
 
 
 def _geometric_mean(values: Sequence[float | None]) -> float | None:
+    """Return the geometric mean of all values that are not None.
+
+    The result is None if there is no such value, and 0 if a value is 0 or less.
+    """
     known = [value for value in values if value is not None]
     if not known:
         return None
@@ -63,7 +80,13 @@ def _geometric_mean(values: Sequence[float | None]) -> float | None:
 
 
 def field_scale(field: SearchedField) -> FieldScale:
-    """The scale of a field over its declared range, wider where a trial lies outside it."""
+    """Return the axis of a field over its declared range.
+
+    The axis of numbers is longer than the declared range if a trial has a value outside the range;
+    on a logarithmic axis a value of 0 or less is at the lower end. The axis of categories has only
+    the categories that a trial used. TypeError is raised for a distribution that is not
+    categorical, float or int.
+    """
     used = [value for value in field.values if value is not None]
     label = field_label(field.name)
     match field.distribution:
@@ -81,6 +104,11 @@ def field_scale(field: SearchedField) -> FieldScale:
 
 
 def _even(label: str, values: Iterable[Any], reach: list[float], whole: bool) -> FieldScale:
+    """Return a linear axis.
+
+    values: value of each trial, or None. reach: values that the axis must contain, at least two
+    different. whole: True if the field has whole numbers only, so that the ticks are whole.
+    """
     low, high = min(reach), max(reach)
     ticks: Iterable[float] = (low, (low + high) / 2, high)
     if whole:
@@ -90,12 +118,19 @@ def _even(label: str, values: Iterable[Any], reach: list[float], whole: bool) ->
 
 
 def _placed(values: Iterable[Any], place: Any) -> tuple[float | None, ...]:
+    """Return the position `place(value)` of each value as a float, and None for None."""
     return tuple(None if value is None else float(place(value)) for value in values)
 
 
 def _categories(
     label: str, values: Iterable[Any], choices: list[Any], used: list[Any]
 ) -> FieldScale:
+    """Return an axis with one tick per category.
+
+    values: value of each trial, or None. choices: declared categories that a trial used, in their
+    declared order. used: all values that are not None. Categories that are not declared follow at
+    the end.
+    """
     others = [value for value in dict.fromkeys(used) if value not in choices]
     known = choices + others
     step = max(1, len(known) - 1)
@@ -105,16 +140,23 @@ def _categories(
 
 
 def _words(choice: Any) -> str:
+    """Return a category as a text: "yes" or "no", a number, or a name without underscores."""
     if isinstance(choice, bool):
         return "yes" if choice else "no"
     return f"{choice:g}" if isinstance(choice, int | float) else str(choice).replace("_", " ")
 
 
 def _decades(label: str, values: Iterable[Any], reach: list[float]) -> FieldScale:
-    """A logarithmic scale over `reach`; what is not positive stands at its lower end."""
+    """Return a logarithmic axis with ticks at some powers of ten.
+
+    values: value of each trial, or None; a value of 0 or less is at the lower end. reach: positive
+    values that the axis must contain, at least two different. If fewer than two powers of ten are
+    in reach, both ends have ticks instead.
+    """
     low, high = math.log10(min(reach)), math.log10(max(reach))
 
     def place(value: float) -> float:
+        """Return the position of a value in 0..1."""
         return 0.0 if value <= 0 else (math.log10(value) - low) / (high - low)
 
     powers = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)

@@ -1,29 +1,33 @@
-"""Held-out galaxies of each morphology, those that the network is surest of."""
+"""Figure of the held-out galaxies of each morphology with the highest predicted fractions."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.axes import Axes  # noqa: TID251  a module that draws
+from matplotlib.axes import Axes  # noqa: TID251  this module draws
 from matplotlib.figure import Figure  # noqa: TID251
 from numpy.typing import NDArray
 
 from analysis.figures.style import SMALL, WIDTH, in_style, new_figure, show_pixels
-from analysis.held_out import HeldOut
+from analysis.records import HeldOut
 from trainables.decision_tree import COLUMNS
 
-_A_ROW = 8
-_IMAGE = 0.79  # inches
+_A_ROW = 8  # galaxies
+_IMAGE = 0.79  # inches; the side of an image
 
 
 @dataclass(frozen=True)
 class Morphology:
-    """A row of the gallery: its name, and the answers whose fractions are multiplied."""
+    """A row of the gallery, which stands for one morphology.
+
+    name: name of the morphology.
+    answers: Kaggle's names of the answers whose fractions are multiplied.
+    """
 
     name: str
     answers: tuple[str, ...]
 
     def fraction(self, fractions: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Product [N] of the row's answers in fractions [N, 37]."""
+        """Return the product [N] of the fractions of the row's answers; fractions: [N, 37]."""
         columns = [COLUMNS.index(answer) for answer in self.answers]
         return fractions[:, columns].astype(np.float64).prod(axis=1)
 
@@ -43,10 +47,13 @@ MORPHOLOGIES = (
 
 @in_style
 def gallery_figure(held_out: HeldOut) -> Figure:
-    """Nine rows of up to eight galaxies, each with its predicted and voted fraction below it.
+    """Return a figure with nine rows, one per morphology, of up to eight galaxies.
 
-    A row holds the galaxies with the highest predicted fraction of its answer, or product of
-    the fractions of its two answers; nothing is chosen by hand, nor by the votes.
+    held_out: galaxies with the votes and predictions of one network. Each row holds the galaxies
+    with the highest predicted fraction of the row's answer, or with the highest product of the
+    predicted fractions of the row's two answers. Predicted and voted fraction (or product) are
+    below each galaxy. The predictions alone choose the galaxies, without the votes and without a
+    person.
     """
     columns = min(_A_ROW, len(held_out))
     rows = len(MORPHOLOGIES)
@@ -70,6 +77,7 @@ def gallery_figure(held_out: HeldOut) -> Figure:
 
 
 def _draw_name(axes: Axes, morphology: Morphology) -> None:
+    """Write the name of a morphology and the numbers of its answers at the left of its row."""
     axes.axis("off")
     answers = " × ".join(answer.removeprefix("Class") for answer in morphology.answers)
     axes.text(0, 0.5, morphology.name, va="bottom", fontsize=8, transform=axes.transAxes)

@@ -1,10 +1,10 @@
-"""What the searched hyperparameters of one architecture did: all at once, one by one, ranked."""
+"""Figures of an architecture's searched hyperparameters: values, effects and importance."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps  # noqa: TID251  a module that draws
+from matplotlib import colormaps  # noqa: TID251  this module draws
 from matplotlib.axes import Axes  # noqa: TID251
 from matplotlib.cm import ScalarMappable  # noqa: TID251
 from matplotlib.colors import ListedColormap, Normalize  # noqa: TID251
@@ -12,27 +12,29 @@ from matplotlib.figure import Figure  # noqa: TID251
 
 from analysis.figures.field_scale import FieldScale, field_label, field_scale, folded
 from analysis.figures.style import COLOURS, SMALL, WIDTH, add_legend, in_style, new_figure, tidy
-from analysis.hyperparameter_importance import (
-    complete_trials,
-    hyperparameter_importance,
-    searched_fields,
-)
-from analysis.leaderboard import ranked
-from analysis.trial_record import TrialRecord
+from analysis.records import TrialRecord, ranked
+from analysis.statistics import complete_trials, importance_of_hyperparameters, searched_fields
 
-_MOST_AXES = 13  # half an inch each, and one for the RMSE
+_MOST_AXES = 13  # each axis needs half an inch; the axis of the RMSE is added
 _MOST_BARS = 16
 _MOST_PANELS = 16
 _COLUMNS = 4
-_UNUSED = -0.14  # where a field that a trial does not use is drawn, below its scale
-# cividis is even for all readers; its yellow end is left out, it is weak on white
+_UNUSED = -0.14  # position for a field that a trial does not use, below the axis
+# cividis changes evenly for all readers. Its yellow end is left out, because yellow has little
+# contrast on white.
 _MAP = ListedColormap(colormaps["cividis"](np.linspace(0, 0.88, 256)))
 
 
 def _scales(
     records: Sequence[TrialRecord], architecture: str, most: int
 ) -> tuple[list[FieldScale], int]:
-    """Scales of the searched fields, those in use most often if too many; how many there are."""
+    """Return the axes of the searched fields, and the number of searched fields.
+
+    A tuple field is one field. records: trials of the architecture, and of no other. architecture:
+    name of the architecture; an unknown name raises InvalidInput. most: maximum number of axes. If
+    there are more fields than this, the fields that most trials use are kept, in the order of
+    their declaration. The list is empty if no field has two values.
+    """
     fields = folded(searched_fields(records, architecture))
     in_use = [sum(value is not None for value in field.values) for field in fields]
     kept = sorted(sorted(range(len(fields)), key=lambda i: (-in_use[i], i))[:most])
@@ -40,7 +42,11 @@ def _scales(
 
 
 def _ceiling(values: Sequence[float]) -> float:
-    """The highest value, or three interquartile ranges above the box if some lie beyond."""
+    """Return the top of the scale of the RMSE.
+
+    values: RMSE of each trial, at least one. The top is the highest value, but at most three
+    interquartile ranges above the upper quartile. A range below 0.002 counts as 0.002.
+    """
     low, high = np.quantile(values, [0.25, 0.75])
     return float(min(max(values), high + 3 * max(high - low, 0.002)))
 
@@ -49,21 +55,29 @@ def _ceiling(values: Sequence[float]) -> float:
 def parallel_coordinates_figure(
     records: Sequence[TrialRecord], architecture: str
 ) -> Figure | None:
-    """Complete trials of an architecture as lines over their searched values; None without any.
+    """Return a figure with one line per complete trial over the searched fields, or None.
 
-    Coloured by validation RMSE, the best bold. Stopped trials are left out: their RMSE is that
-    of an earlier epoch. A tuple field is shown as the geometric mean of its entries.
+    records: trials of any architecture. architecture: name of the architecture; an unknown name
+    raises InvalidInput. None is returned if no field has two values in the complete trials of the
+    architecture.
+
+    The last axis and the colour of a line are the validation RMSE. The line of the first trial of
+    `ranked` is bold, and the RMSE axis begins at the lowest RMSE. Pruned trials are left out,
+    because their RMSE comes from an earlier epoch. A tuple field is shown as the geometric mean of
+    its entries. If more than 13 fields were searched, the fields that the fewest trials use are
+    left out, and the title says how many.
     """
     trials = ranked(complete_trials(records, architecture))
     scales, searched = _scales(trials, architecture, _MOST_AXES)
     if not scales:
         return None
     errors = [float(r.val_rmse or 0) for r in trials]
-    norm = Normalize(errors[0], max(_ceiling(errors), errors[0] + 1e-6))
+    lowest = min(errors)  # of a trial that may break a limit on the tree residual
+    norm = Normalize(lowest, max(_ceiling(errors), lowest + 1e-6))
     scales.append(_rmse_scale(errors, norm))
     figure = new_figure(WIDTH, 3.8)
     axes = figure.add_subplot()
-    for i in reversed(range(len(trials))):  # the best comes last and lies on top
+    for i in reversed(range(len(trials))):  # the best trial is drawn last, over the others
         heights = [_UNUSED if (p := s.positions[i]) is None else p for s in scales]
         line, depth = (2.4, 3) if i == 0 else (0.9, 2)
         axes.plot(heights, color=_MAP(float(norm(errors[i]))), lw=line, zorder=depth)
@@ -86,7 +100,11 @@ def parallel_coordinates_figure(
 
 
 def _rmse_scale(errors: Sequence[float], norm: Normalize) -> FieldScale:
-    """The last axis; what lies above the ceiling stands at its top."""
+    """Return the axis of the RMSE.
+
+    errors: RMSE of each trial, at least one. norm: the range of the axis. An error above the range
+    is at the top of the axis; an error below the range has a position below 0.
+    """
     low, high = float(norm.vmin or 0), float(norm.vmax or 1)
     top = f"{'≥' if max(errors) > high else ''}{high:.3f}"
     ticks = ((0.0, f"{low:.3f}"), (0.5, f"{(low + high) / 2:.3f}"), (1.0, top))
@@ -95,7 +113,11 @@ def _rmse_scale(errors: Sequence[float], norm: Normalize) -> FieldScale:
 
 
 def _draw_axis(axes: Axes, place: int, scale: FieldScale, *, unit: float) -> None:
-    """Draw a scale at x = `place`; `unit` stretches what stands beside it to half an inch."""
+    """Draw the vertical axis of one field at x = `place`, with its ticks and its name.
+
+    unit: half an inch as a length along x. The distances of ticks and texts from the axis are
+    fractions of this length.
+    """
     axes.plot([place, place], [0, 1], color="0.35", lw=0.8, zorder=4)
     unused = [(_UNUSED, "not used")] if None in scale.positions else []
     back = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.4}
@@ -112,8 +134,14 @@ def _draw_axis(axes: Axes, place: int, scale: FieldScale, *, unit: float) -> Non
 
 @in_style
 def importance_figure(records: Sequence[TrialRecord], architecture: str) -> Figure | None:
-    """Importance of each searched scalar as bars; None for fewer than 20 complete trials."""
-    importance = hyperparameter_importance(records, architecture)
+    """Return a figure of the importance of each searched scalar as bars, or None.
+
+    records: trials of any architecture. architecture: name of the architecture; an unknown name
+    raises InvalidInput. The figure has at most 16 bars, of the most important scalars. None is
+    returned if `importance_of_hyperparameters` gives no importance, for example for fewer than 20
+    complete trials.
+    """
+    importance = importance_of_hyperparameters(records, architecture)
     if not importance:
         return None
     shown = list(importance.items())[:_MOST_BARS]
@@ -137,9 +165,15 @@ def importance_figure(records: Sequence[TrialRecord], architecture: str) -> Figu
 
 @in_style
 def slices_figure(records: Sequence[TrialRecord], architecture: str) -> Figure | None:
-    """Validation RMSE against each searched value, a panel each; None if nothing was searched.
+    """Return a figure with one panel per searched field: validation RMSE by value; or None.
 
-    Hollow: stopped early. A mark on the top line is a trial whose RMSE lies above the panel.
+    records: trials of any architecture. architecture: name of the architecture; an unknown name
+    raises InvalidInput. None is returned if no field has two values in the architecture's trials
+    that are complete or pruned. Failed trials are left out.
+
+    A hollow mark is a pruned trial. A triangle at the top is a trial whose RMSE is above the
+    panel. A tuple field is shown as the geometric mean of its entries. If more than 16 fields were
+    searched, the fields that the fewest trials use are left out, and the title says how many.
     """
     trials = [r for r in ranked(records) if r.architecture == architecture]
     trials = [r for r in trials if r.status != "failed" and r.val_rmse is not None]
@@ -164,6 +198,10 @@ def slices_figure(records: Sequence[TrialRecord], architecture: str) -> Figure |
 
 
 def _add_slice_legend(figure: Figure, trials: Sequence[TrialRecord]) -> None:
+    """Add a legend of the kinds of marks that the figure has.
+
+    trials: the trials of the figure in order of merit, at least one.
+    """
     errors = [float(r.val_rmse or 0) for r in trials]
     complete = trials[0].status == "complete"
     for marker, face, text, there in (
@@ -179,9 +217,14 @@ def _add_slice_legend(figure: Figure, trials: Sequence[TrialRecord]) -> None:
 
 
 def _draw_slice(axes: Axes, scale: FieldScale, trials: Sequence[TrialRecord]) -> None:
+    """Draw the panel of one field, with one mark per trial that uses the field.
+
+    trials: the trials in order of merit, at least one, in the same order as the positions of
+    `scale`.
+    """
     top = _ceiling([float(r.val_rmse or 0) for r in trials])
     generator = np.random.default_rng(0)
-    spread = 0.04 if scale.categorical else 0  # else equal values hide one another
+    spread = 0.04 if scale.categorical else 0  # so that marks of one category do not overlap
     for i in reversed(range(len(trials))):
         place, record = scale.positions[i], trials[i]
         if place is None:

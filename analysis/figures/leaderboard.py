@@ -1,9 +1,9 @@
-"""The leaderboard as a figure: one dot a trial, the published configs marked."""
+"""Figure of the leaderboard: one mark per trial, with published configs in rings."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from matplotlib.axes import Axes  # noqa: TID251  a module that draws
+from matplotlib.axes import Axes  # noqa: TID251  this module draws
 from matplotlib.figure import Figure  # noqa: TID251
 
 from analysis.figures.style import (
@@ -18,8 +18,7 @@ from analysis.figures.style import (
     save_figure,
     tidy,
 )
-from analysis.leaderboard import ranked
-from analysis.trial_record import TrialRecord
+from analysis.records import TrialRecord, ranked
 
 _MOST_ROWS = 40
 _STOPPED = "stopped early (hollow)"
@@ -27,7 +26,13 @@ _STOPPED = "stopped early (hollow)"
 
 @in_style
 def leaderboard_figure(study: str, records: Sequence[TrialRecord]) -> Figure:
-    """Validation RMSE of the best 40 trials, best at the top; hollow marks were stopped early."""
+    """Return a figure of the validation RMSE of the best 40 trials, the best trial at the top.
+
+    study: name of the study, for the title. records: finished trials of the study, in any order;
+    trials without an RMSE are left out. The order of the rows is that of `ranked`, so complete
+    trials are above all others. A hollow mark is a trial that is not complete. A ring and a dotted
+    vertical line mark a published config.
+    """
     measured = [r for r in ranked(records) if r.val_rmse is not None]
     shown = measured[:_MOST_ROWS]
     names = sorted({record.architecture for record in records})
@@ -48,13 +53,19 @@ def leaderboard_figure(study: str, records: Sequence[TrialRecord]) -> Figure:
 
 
 def _row_label(record: TrialRecord) -> str:
+    """Return a trial's architecture, best epoch and id as a text."""
     return f"{elided(record.architecture)}, epoch {record.best_epoch}  {record.id}"
 
 
 def _draw_trials(axes: Axes, shown: Sequence[TrialRecord], names: Sequence[str]) -> None:
+    """Draw the mark of each trial.
+
+    shown: the trials from top to bottom, each with an RMSE; AssertionError is raised for a trial
+    without an RMSE. names: all architectures, which decide colours and markers.
+    """
     colours, markers = architecture_colours(names), architecture_markers(names)
     for row, record in enumerate(shown):
-        assert record.val_rmse is not None  # those without were left out
+        assert record.val_rmse is not None  # the caller leaves out trials without an RMSE
         colour = colours[record.architecture]
         axes.plot(
             record.val_rmse,
@@ -71,6 +82,11 @@ def _draw_trials(axes: Axes, shown: Sequence[TrialRecord], names: Sequence[str])
 
 
 def _explain(figure: Figure, names: Sequence[str], records: Sequence[TrialRecord]) -> None:
+    """Add a legend of architectures, published configs and pruned trials.
+
+    names: all architectures. records: all trials of the study; a kind of mark that no trial has is
+    left out of the legend.
+    """
     axes = figure.axes[0]
     colours, markers = architecture_colours(names), architecture_markers(names)
     for name in names:
@@ -83,5 +99,9 @@ def _explain(figure: Figure, names: Sequence[str], records: Sequence[TrialRecord
 
 
 def save_leaderboard_figure(study: str, records: Sequence[TrialRecord], folder: Path) -> Path:
-    """Write leaderboard.png and leaderboard.pdf into `folder`; returns the path of the PNG."""
+    """Write leaderboard.png and leaderboard.pdf to `folder`; return the path of the PNG.
+
+    study: name of the study. records: finished trials of the study. folder: the output folder,
+    which is made if it does not exist. OSError is raised if a file cannot be written.
+    """
     return save_figure(leaderboard_figure(study, records), folder, "leaderboard")

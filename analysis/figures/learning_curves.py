@@ -1,10 +1,10 @@
-"""RMSE by epoch of every trial, one panel an architecture."""
+"""Figure of the RMSE by epoch of every trial, with one panel per architecture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes  # noqa: TID251  a module that draws
+from matplotlib.axes import Axes  # noqa: TID251  this module draws
 from matplotlib.figure import Figure  # noqa: TID251
 from matplotlib.ticker import MaxNLocator  # noqa: TID251
 
@@ -17,24 +17,29 @@ from analysis.figures.style import (
     new_figure,
     tidy,
 )
-from analysis.leaderboard import published_trial, ranked
-from analysis.trial_record import TrialRecord
+from analysis.records import Curves, TrialRecord, published_trial, ranked
+from search_spaces.declaration import InvalidInput
+from trainables.training import Curve
 
-Curves = Mapping[str, Sequence[Mapping[str, Any]]]
 _COLUMNS = 3
-_SHOWN_SHARE = 0.95  # of all points lie below the top; a diverging trial may leave the panel
+_SHOWN_SHARE = 0.95  # share of points below the top; a trial that diverges may leave the panel
 
 
 @in_style
 def learning_curves_figure(records: Sequence[TrialRecord], curves: Curves) -> Figure:
-    """Validation RMSE against epoch; the best complete trial also with its training RMSE.
+    """Return a figure of validation RMSE by epoch, one line per trial, one panel per architecture.
 
-    curves: trial id -> its epochs' reports with `epoch` (from 1), `val_rmse` and `train_rmse`.
-    ValueError if no trial has a curve.
+    records: finished trials. curves: the reported epochs of each trial, by trial id. Trials
+    without a reported epoch are left out. InvalidInput is raised if no trial has a reported epoch.
+
+    The best complete trial of each architecture has a bold line, and a dashed line for its
+    training RMSE. The architecture's best complete trial with a published config has a dotted line
+    with a mark at its best epoch. A pruned trial has a mark at its last epoch. The highest 5 % of
+    the values, and training curves of architectures other than the best, may leave the panel.
     """
     drawn = [record for record in ranked(records) if curves.get(record.id)]
     if not drawn:
-        raise ValueError("no trial has reported an epoch yet, so there is no learning curve")
+        raise InvalidInput("no trial has reported an epoch yet, so there is no learning curve")
     names = sorted({record.architecture for record in drawn})
     columns = min(_COLUMNS, len(names))
     rows = -(-len(names) // columns)
@@ -54,12 +59,20 @@ def learning_curves_figure(records: Sequence[TrialRecord], curves: Curves) -> Fi
     return figure
 
 
-def _values(curve: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], list[float]]:
-    return [int(e["epoch"]) for e in curve], [float(e[name]) for e in curve]
+def _values(curve: Curve, name: str) -> tuple[list[int], list[float]]:
+    """Return the epochs of a curve, and the values of one field of its reports.
+
+    name: name of the field of EpochReport, for example "val_rmse".
+    """
+    return [report.epoch for report in curve], [getattr(report, name) for report in curve]
 
 
 def _draw_panel(axes: Axes, records: Sequence[TrialRecord], curves: Curves, colour: str) -> None:
-    """Draw trials of one architecture, given best first."""
+    """Draw the trials of one architecture.
+
+    records: the trials in order of merit, at least one, each with a curve. curves: the reported
+    epochs of each trial, by trial id. colour: the architecture's colour.
+    """
     published = published_trial(records)
     for record in records:
         epochs, values = _values(curves[record.id], "val_rmse")
@@ -81,15 +94,23 @@ def _draw_panel(axes: Axes, records: Sequence[TrialRecord], curves: Curves, colo
 
 
 def _limits(records: Sequence[TrialRecord], curves: Curves) -> tuple[float, float]:
+    """Return the lower and upper end of the RMSE axis.
+
+    records: trials with a curve, in order of merit, at least one. The axis is made for the
+    validation RMSEs of all trials and the training RMSEs of each architecture's best complete
+    trial, except that the 5 % highest values may be above the axis.
+    """
     values = [v for r in records for v in _values(curves[r.id], "val_rmse")[1]]
-    complete = [r for r in records if r.status == "complete"]
-    values += [v for r in complete[:1] for v in _values(curves[r.id], "train_rmse")[1]]
+    complete = [r for r in reversed(records) if r.status == "complete"]
+    best = {r.architecture: r for r in complete}.values()
+    values += [v for r in best for v in _values(curves[r.id], "train_rmse")[1]]
     low, high = min(values), float(np.quantile(values, _SHOWN_SHARE))
     margin = 0.06 * max(high - low, 0.01)
     return low - margin, high + margin
 
 
 def _explain(figure: Figure, records: Sequence[TrialRecord]) -> None:
+    """Add a legend of the kinds of lines and marks that the drawn trials (`records`) have."""
     axes = figure.axes[0]
     style: dict[str, Any]
     axes.plot([], [], color="0.3", lw=0.6, label="a trial, validation")

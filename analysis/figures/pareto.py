@@ -1,4 +1,4 @@
-"""Two objectives drawn: validation RMSE against tree residual, and the front between them."""
+"""Figure of two objectives: validation RMSE against tree residual, with the Pareto front."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes  # noqa: TID251  a module that draws
+from matplotlib.axes import Axes  # noqa: TID251  this module draws
 from matplotlib.figure import Figure  # noqa: TID251
 
 from analysis.figures.style import (
@@ -20,18 +20,18 @@ from analysis.figures.style import (
     new_figure,
     tidy,
 )
-from analysis.leaderboard import both_objectives, pareto_front
-from analysis.trial_record import TrialRecord
+from analysis.records import TrialRecord, both_objectives, pareto_front
+from search_spaces.declaration import InvalidInput
 
 Point = tuple[float, float]  # RMSE, tree residual
-Points = Mapping[str, Point]  # by trial id
-_PANEL = (WIDTH - 0.7, 3.2)  # inches, nearly, inside the axes' labels
-_ROW = 0.16  # inches of a row of the legend
+Points = Mapping[str, Point]  # the values of each trial, by trial id
+_PANEL = (WIDTH - 0.7, 3.2)  # inches; approximate width and height without the axes' labels
+_ROW = 0.16  # inches; the height of a row of the legend
 _FRONT = "Pareto front, with trial ids"
-_MOST_OTHERS = 5  # of what the legend explains beside architectures
-_LETTER, _LINE = 0.06, 0.13  # inches: a letter's width, and what parts two labels
-_EDGE = 0.04  # of the panel, right of and above all marks but arrows
-# by whether a trial lies right of the frame, and above it
+_MOST_OTHERS = 5  # entries of the legend that are not architectures
+_LETTER, _LINE = 0.06, 0.13  # inches: width of a letter, least distance of two labels
+_EDGE = 0.04  # share of the panel at the right and at the top, which holds only arrows
+# The keys are: whether a trial is right of the axes, and whether it is above the axes.
 _ARROWS = {
     (True, False): r"$\rightarrow$",
     (False, True): r"$\uparrow$",
@@ -43,15 +43,19 @@ _ARROWS = {
 def pareto_figure(
     records: Sequence[TrialRecord], *, max_tree_residual: float | None = None
 ) -> Figure:
-    """Every complete trial by validation RMSE and tree residual; a line joins the Pareto front.
+    """Return a figure of validation RMSE against tree residual, one mark per complete trial.
 
-    Trials of the front bear their ids, but for those too close to one that does. Published
-    configs are ringed. Hatched is what lies above `max_tree_residual`. An arrow on the edge is a
-    trial beyond it, in that direction. ValueError while no trial is complete.
+    records: finished trials. InvalidInput is raised if no complete trial has a tree residual.
+    max_tree_residual: the limit on the tree residual; None for no limit. The area above the limit
+    is hatched.
+
+    A line joins the trials of the Pareto front. Trials of the front have their ids as labels,
+    unless a label would touch another label. Published configs have a ring. An arrow at the edge
+    stands for a trial beyond the edge, in the direction of the arrow.
     """
     points = {record.id: both for record in records if (both := both_objectives(record))}
     if not points:
-        raise ValueError("no trial is complete yet, so none can be drawn by its two objectives")
+        raise InvalidInput("no trial is complete yet, so none can be drawn by its two objectives")
     trials = [record for record in records if record.id in points]
     front = {record.id: points[record.id] for record in pareto_front(trials)}
     names = sorted({record.architecture for record in records})
@@ -73,16 +77,25 @@ def pareto_figure(
 
 
 def _highest(values: Sequence[float], front: Sequence[float]) -> float:
-    """The highest value shown: what lies three times as far out as the better half is beyond."""
+    """Return the highest value that one axis shows.
+
+    values: values of all trials. front: values of the trials on the front, which are always shown.
+    Any other value is beyond the axis if its distance above the median is more than three times
+    the distance from the lowest value to the median.
+    """
     middle = median(values)
     reach = middle + 3 * (middle - min(values))
     return max(min(max(values), reach), *front)
 
 
 def _set_frame(axes: Axes, points: Points, front: Points, limit: float | None) -> None:
-    """Show the front, most trials and, if it is near them, the limit; and room for labels.
+    """Set the limits of both axes, so that the front and most trials are inside.
 
-    Labels lean towards the lower left, where no trial is.
+    points, front: RMSE and tree residual of all trials, and of the trials on the front, by trial
+    id, at least one each. limit: the limit on the tree residual; None for no limit. The limit is
+    inside too if its distance from the shown residuals is at most the range of the shown
+    residuals. Space for labels is left at the lower left, because no trial is both below and left
+    of a trial of the front.
     """
     lows = [min(values) for values in zip(*points.values())]
     highs = [_highest(*both) for both in zip(zip(*points.values()), zip(*front.values()))]
@@ -99,7 +112,10 @@ def _set_frame(axes: Axes, points: Points, front: Points, limit: float | None) -
 
 
 def _draw_limit(axes: Axes, limit: float) -> None:
-    """Draw the limit, and hatch the side that breaks it, as far as they are in the frame."""
+    """Draw the limit on the tree residual and hatch the area above, as far as the axes show both.
+
+    The legend says so if the limit is outside the axes.
+    """
     low, high = axes.get_ylim()
     beyond = ", above the frame" if limit > high else ", below the frame" if limit < low else ""
     look: dict[str, Any] = {"color": "black", "lw": 1.0, "ls": "--"}
@@ -112,7 +128,10 @@ def _draw_limit(axes: Axes, limit: float) -> None:
 
 
 def _draw_front(axes: Axes, front: Points) -> None:
-    """Draw the border of what the front beats, with as many labels as there is room for."""
+    """Draw the border of the area that the front beats, and the labels that have enough space.
+
+    front: RMSE and tree residual of the trials on the front by trial id, the lowest RMSE first.
+    """
     right, top = axes.get_xlim()[1], axes.get_ylim()[1]
     x, y = zip(*front.values())
     axes.plot(
@@ -139,7 +158,11 @@ def _draw_front(axes: Axes, front: Points) -> None:
 
 
 def _apart(axes: Axes, front: Points) -> list[str]:
-    """The trials of the front, both ends first, whose slanting labels do not touch."""
+    """Return the ids of the trials of the front whose slanting labels do not touch.
+
+    front: RMSE and tree residual of the trials on the front by trial id, the lowest RMSE first.
+    The trial with the lowest RMSE has priority, then the other trials by rising residual.
+    """
     inches = axes.transLimits.transform(list(front.values())) * _PANEL
     across = dict(zip(front, inches @ np.array([1, -1]) / math.sqrt(2)))
     chosen: list[str] = []
@@ -156,7 +179,13 @@ def _draw_trials(
     points: Points,
     front: Points,
 ) -> None:
-    """Draw a mark a trial, those of the front larger, and say what each mark is."""
+    """Draw one mark per trial, larger for trials of the front, and label the kinds of marks.
+
+    A trial beyond the limits of the axes has an arrow at the edge, and the legend counts these
+    trials. trials: trials with both values. names: all architectures, which decide colours and
+    markers. points, front: RMSE and tree residual of all trials, and of the trials on the front,
+    by trial id.
+    """
     colours, markers = architecture_colours(names), architecture_markers(names)
     for name in sorted({record.architecture for record in trials}):
         axes.plot([], [], markers[name], color=colours[name], ms=5.5, label=name)

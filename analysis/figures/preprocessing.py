@@ -1,10 +1,10 @@
-"""What happens to a galaxy's picture between the survey and the network."""
+"""Figure of a galaxy's image in each step from the survey to the network's input."""
 
 from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes  # noqa: TID251  a module that draws
+from matplotlib.axes import Axes  # noqa: TID251  this module draws
 from matplotlib.figure import Figure  # noqa: TID251
 from matplotlib.gridspec import GridSpec, SubplotSpec  # noqa: TID251
 from matplotlib.patches import Rectangle  # noqa: TID251
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from analysis.figures.style import COLOURS, SMALL, WIDTH, in_style, new_figure, show_pixels
-from search_spaces.declaration.training_protocol import TrainingProtocol
-from trainables.augmentation import Augmentation
-from trainables.image_batches import enlarged, to_images
+from search_spaces.declaration import TrainingProtocol
+from trainables.galaxies import enlarged, to_images
+from trainables.training import Augmentation
 
-_DRAWS = 4
-_HEADING = 0.3  # inches
+_DRAWS = 4  # random augmentations of each galaxy
+_HEADING = 0.3  # inches; the height of the headings
 
 
 @in_style
@@ -30,10 +30,17 @@ def preprocessing_figure(
     crop: int | None = None,
     seed: int = 0,
 ) -> Figure:
-    """A row for each of stored images [n, S, S, 3]: as stored, augmented, as the network's input.
+    """Return a figure with one row per galaxy: stored, augmented, and as the network's input.
 
-    Four draws of the config's augmentation, decided by `seed`; `input_side` in pixels.
-    survey_images [n, H, W, 3]: the JPEGs that they were cut from, with the `crop` pixels marked.
+    images: stored images [n, S, S, 3] uint8 of n >= 1 galaxies. config: the config whose
+    augmentation is applied; each row has four random draws. input_side: side of the network's
+    input in pixels. survey_images: the survey's images [n, H, W, 3] uint8 that the stored images
+    come from, as a first column; None for no such column. crop: side, in pixels, of the central
+    square of the survey's images that was cut out; the square is marked. Without survey images
+    `crop` has no effect. seed: random seed of the augmentation.
+
+    ValueError is raised if there are survey images without `crop`, or not one for each stored
+    image.
     """
     if survey_images is not None and (crop is None or len(survey_images) != len(images)):
         raise ValueError("survey images must be as many as the stored ones, and need their crop")
@@ -64,15 +71,23 @@ def preprocessing_figure(
 
 
 def _mark_crop(axes: Axes, height: int, width: int, crop: int) -> None:
+    """Draw the border of the central square of side `crop` over an image; all in pixels."""
     edge: dict[str, Any] = {"edgecolor": COLOURS["orange"], "facecolor": "none", "linewidth": 1.2}
-    corner = ((width - crop) / 2 - 0.5, (height - crop) / 2 - 0.5)  # pixels are centred on whole
+    # The centre of a pixel has whole-numbered coordinates, so an edge is half a pixel away.
+    corner = ((width - crop) / 2 - 0.5, (height - crop) / 2 - 0.5)
     axes.add_patch(Rectangle(corner, crop, crop, **edge))
 
 
 def _stages(
     images: NDArray[np.uint8], config: TrainingProtocol, input_side: int, seed: int
 ) -> list[NDArray]:
-    """Pictures [n, s, s, 3] of each column from the stored one on."""
+    """Return the pictures [n, s, s, 3] of each of six columns: stored, augmented, network input.
+
+    images: stored images [n, S, S, 3] uint8, which are the first column. config: the config whose
+    augmentation makes the next four columns. input_side: side of the network's input in pixels.
+    seed: random seed of the augmentation. All columns but the first are float32 in 0..1. The
+    augmented pictures have the smaller of S and `input_side` as side.
+    """
     pixels = to_images(np.array(images), torch.device("cpu"), input_side)
     generator = torch.Generator().manual_seed(seed)
     augmentation = Augmentation.of(config)
@@ -81,10 +96,12 @@ def _stages(
 
 
 def _pixels(images: Tensor) -> NDArray[np.float32]:
+    """Return images [n, 3, s, s] on the CPU as pixels [n, s, s, 3], cut to 0..1."""
     return images.permute(0, 2, 3, 1).clamp(0, 1).numpy()
 
 
 def _augmentation_words(augmentation: Augmentation) -> str:
+    """Return the heading of the augmented pictures, which names the limits of the augmentation."""
     if augmentation.does_nothing:
         return "No augmentation: every epoch sees the stored image"
     flips = "flipped or not" if augmentation.flips else "no flips"
@@ -96,6 +113,7 @@ def _augmentation_words(augmentation: Augmentation) -> str:
 
 
 def _add_heading(figure: Figure, place: SubplotSpec, text: str) -> None:
+    """Write a heading into the cells `place` of the figure's grid."""
     axes = figure.add_subplot(place)
     axes.axis("off")
     axes.text(0.5, 0, text, ha="center", va="bottom", fontsize=SMALL, transform=axes.transAxes)

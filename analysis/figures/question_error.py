@@ -1,9 +1,9 @@
-"""RMSE by question of one or more networks, between the mean vector and the noise floor."""
+"""Figure of the RMSE by question of one or more networks, with two reference values."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes  # noqa: TID251  a module that draws
+from matplotlib.axes import Axes  # noqa: TID251  this module draws
 from matplotlib.figure import Figure  # noqa: TID251
 from numpy.typing import NDArray
 
@@ -16,11 +16,10 @@ from analysis.figures.style import (
     new_figure,
     tidy,
 )
-from analysis.held_out import HeldOut
-from analysis.intervals import rmse_interval
-from analysis.noise_floor import ASSUMED_VOTES, noise_floor
+from analysis.records import HeldOut
+from analysis.statistics import ASSUMED_VOTES, noise_floor, rmse_interval
 from trainables.decision_tree import NUM_ANSWERS, QUESTIONS, SLICES
-from trainables.metrics import rmse
+from trainables.training import rmse
 
 _ROWS = [("all 37 answers", slice(0, NUM_ANSWERS))] + [
     (f"{question.number}  {question.name}", answers)
@@ -32,11 +31,14 @@ _ROWS = [("all 37 answers", slice(0, NUM_ANSWERS))] + [
 def question_error_figure(
     held_outs: Sequence[HeldOut], num_votes: NDArray[np.integer] | None = None
 ) -> Figure:
-    """RMSE by question with 95 % bootstrap intervals over galaxies, one mark a network.
+    """Return a figure of the RMSE by question, with one mark per network.
 
-    All must be of the same galaxies, else ValueError. Beside them stand the RMSE of these
-    galaxies' mean vector and the noise floor, from `num_votes` [N] volunteers a galaxy (44
-    where unknown) who vote independently.
+    held_outs: predictions of each network, at least one, all for the same N galaxies; otherwise
+    ValueError is raised. num_votes: number of volunteers of each galaxy, [N]; None for 44 each.
+
+    The first row is all 37 answers together, and each other row is one question. The lines are
+    95 % bootstrap intervals over galaxies. The reference values are the RMSE of the galaxies' mean
+    vector, and the noise floor of volunteers who vote independently.
     """
     if not held_outs:
         raise ValueError("no network to show the errors of")
@@ -63,6 +65,7 @@ def question_error_figure(
 
 
 def _draw_networks(axes: Axes, held_outs: Sequence[HeldOut]) -> None:
+    """Draw the RMSE and interval of each network in each row; labels of networks must differ."""
     labels = [held_out.label for held_out in held_outs]
     colours, markers = architecture_colours(labels), architecture_markers(labels)
     offsets = (np.arange(len(labels)) - (len(labels) - 1) / 2) * 0.66 / max(3, len(labels))
@@ -73,7 +76,7 @@ def _draw_networks(axes: Axes, held_outs: Sequence[HeldOut]) -> None:
         axes.errorbar(
             values,
             np.arange(len(_ROWS)) + offset,
-            # resampling can miss the RMSE itself where a few galaxies carry the whole error
+            # the interval may not contain the RMSE if few galaxies cause the whole error
             xerr=np.maximum(0, [values - ends[0], ends[1] - values]),
             fmt=markers[held_out.label],
             color=colours[held_out.label],
@@ -90,6 +93,11 @@ def _draw_bounds(
     num_votes: NDArray[np.integer] | None,
     floor_label: str,
 ) -> None:
+    """Draw the noise floor and the RMSE of the mean vector in each row.
+
+    voted: vote fractions [N, 37]. num_votes: number of volunteers of each galaxy, [N]; None for 44
+    each. floor_label: text of the legend for the noise floor.
+    """
     mean = np.broadcast_to(voted.mean(axis=0, dtype=np.float64), voted.shape)
     means = [rmse(mean[:, s], voted[:, s]) for _, s in _ROWS]
     floors = [noise_floor(voted[:, s], num_votes) for _, s in _ROWS]

@@ -6,9 +6,8 @@ from typing import Any
 import torch
 from torch.optim.swa_utils import AveragedModel
 
-from trainables.metrics import rmse
-from trainables.prediction import predict
-from trainables.training import TrainingRun
+from trainables.layers import GalaxyNetwork
+from trainables.training import TrainingRun, predict, rmse
 
 
 class AveragedWeights:
@@ -35,14 +34,16 @@ class AveragedWeights:
         """The validation RMSE of the averaged weights."""
         run = self._run
         rows = run.split.validation
-        predicted = predict(self._average.module, run.galaxies.images, run.device, rows)
+        network = self._average.module
+        assert isinstance(network, GalaxyNetwork)
+        predicted = predict(network, run.galaxies.images, run.device, rows)
         return rmse(predicted, run.galaxies.target[rows])
 
     def _follow(self, *_: Any) -> None:
         self._average.update_parameters(self._run.network)
 
     @torch.no_grad()
-    def _mix(self, averaged: Any, current: Any, num_averaged: torch.Tensor) -> None:
+    def _mix(self, averaged: Any, current: Any, num_averaged: torch.Tensor | int) -> None:
         steps = int(num_averaged)
         decay = min(self._decay, (1 + steps) / (10 + steps))
         torch._foreach_lerp_(list(averaged), list(current), 1 - decay)

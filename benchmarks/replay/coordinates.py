@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution
 
 from benchmarks.replay.recorded_curves import distributions
-from galaxytune.search_cube import Axis
+from galaxytune.sampling.search_cube import Axis
 from trainables.decision_tree import QUESTIONS
 
 _SHARED, _EACH = "constraint_coefficient", "constraint_coefficients"
@@ -51,4 +51,4 @@ def _coordinates(value: Any, axis: Axis) -> list[float]:
         distribution.choices[0], str
     ):
         return [float(choice == value) for choice in distribution.choices]
-    return [0.0 if value is None else axis.place(value)]
+    return [0.0 if value is None else axis.coordinate(value)]

@@ -29,6 +29,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 from benchmarks.replay.coordinates import Coordinates
 from benchmarks.replay.recorded_curves import RecordedCurves
 from benchmarks.replay.simulation import Curve
+from search_spaces.declaration import InvalidInput
 
 _NUM_TREES = 100
 _NUM_ALIKE = 10  # how far configs lend their misses: as far as so many are, fewer from farther off
@@ -52,11 +53,16 @@ class CurveForest:
     """A forest of recorded curves; `drawn(seed)` gives it one draw of misses."""
 
     def __init__(self, recorded: RecordedCurves, seed: int = 0) -> None:
-        """Fit and cross-validate; a second's work."""
+        """Fit and cross-validate, a second's work; InvalidInput if too few configs learned."""
         self._coordinates = Coordinates(recorded.architecture)
         self.num_epochs = recorded.num_epochs
         places = self._coordinates.matrix(recorded.configs)
         whole = recorded.learned
+        if whole.sum() < _NUM_FOLDS:
+            raise InvalidInput(
+                f"a forest needs {_NUM_FOLDS} recorded configs that learned something, there are "
+                f"{whole.sum()}; record more, or take the nearest ones (--source nearest)"
+            )
         self._known = {
             _key(config): (rmse, seconds)
             for config, rmse, seconds in zip(recorded.configs, recorded.rmse, recorded.seconds)

@@ -1,15 +1,23 @@
 """galaxytune's default search, its own modules in simulated time, over Optuna in memory."""
 
+import math
+
 from optuna.trial import Trial, TrialState
 
-from benchmarks.replay.search_plan import quiet_study, search_plan
+from benchmarks.replay.search_plan import quiet_study, search_plan, without_prefix
 from benchmarks.replay.simulation import Job, Method
-from galaxytune.grace_period import MOST_MEASURED, choose_grace, first_grace, values_at_rungs
-from galaxytune.halving import Rungs, lowest, rung_epochs
-from galaxytune.penalising_sampler import BLAMED
-from galaxytune.proposals import draw_config, enqueue_published
-from galaxytune.study_plan import StudyPlan
-from galaxytune.study_sampler import study_sampler
+from galaxytune.halving import (
+    MOST_MEASURED,
+    Rungs,
+    choose_grace,
+    first_grace,
+    rung_epochs,
+    values_at_rungs,
+)
+from galaxytune.halving.rungs import lowest
+from galaxytune.plan import StudyPlan
+from galaxytune.sampling import BLAMED, draw_config, enqueue_first, study_sampler
+from trainables.training import EpochReport
 
 _ENDLESS = 10**9  # trials
 
@@ -20,11 +28,11 @@ class GalaxytuneMethod(Method):
     def __init__(self, plan: StudyPlan) -> None:
         """Begin with the published config."""
         self._plan = plan
-        self._prefix = f"{plan.architectures[0]}."
+        self._space = plan.spaces[plan.architectures[0]]
         self._study = quiet_study(study_sampler(plan))
-        enqueue_published(self._study, plan)
+        enqueue_first(self._study, plan)
         self._trials: dict[str, Trial] = {}
-        self._curves: dict[str, list[dict[str, float]]] = {}
+        self._curves: dict[str, list[EpochReport]] = {}
         self._whole: list[str] = []
         self._first_grace = first_grace(plan.longest_epochs)
         self._rungs = self._new_rungs(plan.grace_epochs or self._first_grace)
@@ -42,7 +50,7 @@ class GalaxytuneMethod(Method):
         """Record the epoch; let the trial pause where the rungs do."""
         trial_id, rungs = str(trial), self._rungs
         own, curve = self._trials[trial_id], self._curves.setdefault(trial_id, [])
-        curve.append({"val_rmse": rmse})
+        curve.append(_report(epoch, rmse))
         own.report(rmse, epoch)
         if not own.user_attrs["published"]:
             rungs.enter(trial_id, curve)
@@ -65,8 +73,7 @@ class GalaxytuneMethod(Method):
         self._study.tell(self._trials[str(trial)], state=TrialState.FAIL)
 
     def _job(self, trial: Trial, first_epoch: int) -> Job:
-        config = {name.removeprefix(self._prefix): v for name, v in trial.params.items()}
-        return Job(trial.number, config, first_epoch)
+        return Job(trial.number, without_prefix(self._space, trial.params), first_epoch)
 
     def _measure(self) -> None:
         if len(self._whole) > MOST_MEASURED:
@@ -91,6 +98,21 @@ class GalaxytuneMethod(Method):
             if not self._trials[trial_id].user_attrs["published"]:
                 rungs.enter(trial_id, curve)
         return rungs
+
+
+def _report(epoch: int, rmse: float) -> EpochReport:
+    """Return a report that holds the validation RMSE alone, which is all that rungs look at."""
+    unknown = math.nan
+    return EpochReport(
+        epoch=epoch,
+        train_loss=unknown,
+        train_rmse=unknown,
+        val_loss=unknown,
+        val_rmse=rmse,
+        val_tree_residual=unknown,
+        learning_rate=unknown,
+        seconds=unknown,
+    )
 
 
 def galaxytune_default(architecture: str, num_epochs: int, seed: int) -> GalaxytuneMethod:

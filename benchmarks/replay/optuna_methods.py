@@ -4,10 +4,8 @@ from optuna.pruners import BasePruner, HyperbandPruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import Trial, TrialState
 
-from benchmarks.replay.search_plan import quiet_study
+from benchmarks.replay.search_plan import quiet_study, search_space, without_prefix
 from benchmarks.replay.simulation import Job, Method
-from search_spaces import config_class
-from search_spaces.declaration.hyperparameters import suggest
 
 
 class OptunaMethod(Method):
@@ -22,7 +20,7 @@ class OptunaMethod(Method):
         name: str | None = None,
     ) -> None:
         """A study in memory; Hyperband draws its brackets by the study's `name`."""
-        self._class = config_class(architecture)
+        self._space = search_space(architecture)
         self._num_epochs = num_epochs
         self._study = quiet_study(sampler, pruner=pruner, study_name=name)
         self._trials: dict[int, Trial] = {}
@@ -31,9 +29,9 @@ class OptunaMethod(Method):
     def next_job(self) -> Job:
         """A new trial."""
         trial = self._study.ask()
-        suggest(trial, self._class, {}, prefix="")
+        self._space.draw(trial)
         self._trials[trial.number] = trial
-        return Job(trial.number, dict(trial.params))
+        return Job(trial.number, without_prefix(self._space, trial.params))
 
     def goes_on(self, trial: int, epoch: int, rmse: float) -> bool:
         """Report; end it when it is pruned or whole."""

@@ -8,11 +8,11 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler  # noqa: TID251  a peer
 from ray.tune.search.optuna import OptunaSearch  # noqa: TID251  a peer
 
+from benchmarks.replay.search_plan import search_space, without_prefix
 from benchmarks.replay.simulation import Job, Method
-from search_spaces import config_class
-from search_spaces.declaration.hyperparameters import suggest
 
 _METRIC, _MODE, _EPOCH = "val_rmse", "min", "training_iteration"
+_CONTROLLER: Any = None  # ASHA does not look at it
 
 
 class RayMethod(Method):
@@ -20,10 +20,10 @@ class RayMethod(Method):
 
     def __init__(self, architecture: str, num_epochs: int, sampler: BaseSampler) -> None:
         """A searcher with a define-by-run space, and a scheduler."""
-        space = config_class(architecture)
+        self._space = search_space(architecture)
 
         def drawn(trial: Any) -> None:
-            suggest(trial, space, {}, prefix="")
+            self._space.draw(trial)
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._searcher = OptunaSearch(drawn, metric=_METRIC, mode=_MODE, sampler=sampler)
@@ -34,24 +34,24 @@ class RayMethod(Method):
         """A new trial."""
         number = self._num_trials
         self._num_trials += 1
-        config = self._searcher.suggest(str(number))
-        self._scheduler.on_trial_add(None, _trial(number))
-        return Job(number, config)
+        config = self._searcher.suggest(str(number)) or {}
+        self._scheduler.on_trial_add(_CONTROLLER, _trial(number))
+        return Job(number, without_prefix(self._space, config))
 
     def goes_on(self, trial: int, epoch: int, rmse: float) -> bool:
         """The scheduler first; the searcher hears of an epoch only if the trial goes on."""
         result = {_METRIC: rmse, _EPOCH: epoch}
-        decision = self._scheduler.on_trial_result(None, _trial(trial), result)
+        decision = self._scheduler.on_trial_result(_CONTROLLER, _trial(trial), result)
         if decision == TrialScheduler.CONTINUE:
             self._searcher.on_trial_result(str(trial), result)
             return True
-        self._scheduler.on_trial_complete(None, _trial(trial), result)
+        self._scheduler.on_trial_complete(_CONTROLLER, _trial(trial), result)
         self._searcher.on_trial_complete(str(trial), result)
         return False
 
     def failed(self, trial: int) -> None:
         """An exception in the trainable."""
-        self._scheduler.on_trial_error(None, _trial(trial))
+        self._scheduler.on_trial_error(_CONTROLLER, _trial(trial))
         self._searcher.on_trial_complete(str(trial), error=True)
 
 

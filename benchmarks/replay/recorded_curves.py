@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
-from search_spaces import config_class
-from search_spaces.declaration.hyperparameters import hyperparameters
+from benchmarks.replay.search_plan import search_space
+from search_spaces.declaration import InvalidInput
 
 _PREFIX = "config."
 _COLLAPSED = 1.25  # times the median of all lowest values: far outside how trained ones scatter
@@ -68,17 +68,17 @@ class RecordedCurves:
 def read_curves(path: Path, metric: str = "val_rmse") -> RecordedCurves:
     """Read a recording; `metric` names the column that is taken for the validation RMSE.
 
-    ValueError in one line if the file is missing or holds something else.
+    InvalidInput in one line if the file is missing or holds something else.
     """
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+        raise InvalidInput(f"{path} cannot be read: {' '.join(str(error).split())}") from None
     settings = json.loads((table.schema.metadata or {}).get(b"recording", b"{}"))
     missing = {"trial", "epoch", "cpu_seconds", metric} - set(table.column_names)
     if missing or "architecture" not in settings:
         lacks = ", ".join(sorted(missing)) or "the recording's settings"
-        raise ValueError(f"{path} is no recording of record_curves.py: it lacks {lacks}")
+        raise InvalidInput(f"{path} is no recording of record_curves.py: it lacks {lacks}")
     trials: dict[int, list[dict[str, Any]]] = {}
     for row in table.to_pylist():
         trials.setdefault(row["trial"], []).append(row)
@@ -98,7 +98,7 @@ def distributions(architecture: str) -> dict[str, BaseDistribution]:
     """Every searched scalar of an architecture, in use or not, with its distribution."""
     return {
         entry: parameter.distribution
-        for parameter in hyperparameters(config_class(architecture))
+        for parameter in search_space(architecture).hyperparameters
         for entry in parameter.entries()
     }
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes  # noqa: TID251  a module that draws
 from matplotlib.figure import Figure  # noqa: TID251
 
-from analysis.figures.style import COLOURS, LINES, WIDTH, add_legend, in_style, new_figure, tidy
+from analysis.figures import in_style
+from analysis.figures.style import COLOURS, LINES, WIDTH, add_legend, new_figure, tidy
 from benchmarks.replay.comparison import RegretPoint
 from benchmarks.replay.methods import OURS
 

@@ -39,7 +39,7 @@ class Landscape:
     num_variants: int = 1
 
     def read(self) -> RecordedCurves:
-        """The recorded curves; ValueError if there are none."""
+        """Return the recorded curves; InvalidInput if there are none."""
         recorded = read_curves(self.curves, self.metric)
         if self.half is None:
             return recorded

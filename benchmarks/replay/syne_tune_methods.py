@@ -11,9 +11,8 @@ from typing import Any
 from optuna.distributions import distribution_to_json
 
 from benchmarks.replay.recorded_curves import distributions
+from benchmarks.replay.search_plan import search_space
 from benchmarks.replay.simulation import Job, Method
-from search_spaces import config_class
-from search_spaces.declaration.hyperparameters import hyperparameters
 
 _SERVER = Path(__file__).with_name("syne_tune_server.py")
 
@@ -90,7 +89,7 @@ class SyneTuneMethod(Method):
 
 def in_use(architecture: str, values: dict[str, Any]) -> dict[str, Any]:
     """Of values for every name, those that the others leave in use."""
-    fields = list(hyperparameters(config_class(architecture)))
+    fields = search_space(architecture).hyperparameters
     given = {field.name: values.get(field.name) for field in fields}
     return {
         entry: values[entry]

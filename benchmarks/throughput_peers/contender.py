@@ -14,19 +14,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from processor_time import processor_seconds
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.transforms import InterpolationMode, v2
-from usual_networks import usual_network, usual_penalty
 
-from search_spaces import config_from_values
-from search_spaces.declaration.training_protocol import TrainingProtocol
-from trainables.galaxies.galaxy_file import Galaxies, open_galaxies
-from trainables.galaxies.split import Split
-from trainables.loss import ConstrainedLoss
-from trainables.training import TrainingRun, initial_network
+from benchmarks.throughput_peers.processor_time import processor_seconds
+from benchmarks.throughput_peers.usual_networks import usual_network, usual_penalty
+from search_spaces.declaration import TrainingProtocol, config_from_values
+from trainables.galaxies import Galaxies, Split, open_galaxies
+from trainables.training import TrainingRun
+from trainables.training.loss import ConstrainedLoss
+from trainables.training.training_run import initial_network
 
 Round = Callable[[int], int]  # trains on so many batches; returns the number of images
 

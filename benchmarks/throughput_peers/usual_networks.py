@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from search_spaces.declaration.training_protocol import TrainingProtocol
-from trainables.network import GalaxyNetwork
+from search_spaces.declaration import TrainingProtocol
+from trainables.layers import GalaxyNetwork
 
 
 def _simple_cnn() -> nn.Module:

@@ -19,7 +19,7 @@ import torch
 from galaxy_datasets.pytorch.galaxy_dataset import CatalogDataset
 from galaxy_datasets.transforms import default_view_config, get_galaxy_transform
 from PIL import Image
-from processor_time import processor_seconds
+from processor_time import processor_seconds  # type: ignore[import-not-found]  # beside it
 from torch.utils.data import DataLoader
 from zoobot.pytorch.training.finetune import FinetuneableZoobotTree
 from zoobot.shared.schemas import gz2_ortho_schema

@@ -1,1 +1,5 @@
-"""How a choice is declared: frozen configs, annotated hyperparameters, and their sampling."""
+"""The declaration of choices: frozen configs, hyperparameters, search spaces and errors."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

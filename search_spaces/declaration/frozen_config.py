@@ -1,82 +1,161 @@
-"""Frozen configs: built once, checked, printed to YAML and read back."""
+"""Frozen configs: pydantic models that are checked when built, and their form as YAML."""
 
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from search_spaces.declaration.errors import InvalidInput
+
+# The errors of PyYAML for text that it cannot read: ValueError for a date such as 2026-13-01, and
+# others for a value that does not fit its tag, such as `!!bool x`.
+_UNREADABLE = (
+    yaml.YAMLError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+)
 
 
 class FrozenConfig(BaseModel):
-    """Base of all configs: no unknown key, no change after construction, no NaN."""
+    """A base class of all configs that refuses unknown keys, NaN, infinities and later changes.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    A wrong value at construction raises InvalidInput with a message of one line. True and False
+    are refused for a number, but the entries of a tuple take them as 1 and 0. A later change of a
+    field raises pydantic's ValidationError.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+    def __init__(self, /, **values: Any) -> None:
+        """Build the config from values by field name.
+
+        A wrong value, an unknown name or a missing name raises InvalidInput.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InvalidInput(_one_line(type(self), error)) from None
+
+    # Without this mark pydantic would also call `__init__` when it validates a mapping.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_truth_values_for_numbers(cls, values: Any) -> Any:
+        """Return `values` unchanged, or raise ValueError if a number is given as true or false.
+
+        Pydantic by itself accepts true and false as 1 and 0. values: what pydantic is given,
+        usually values by field name. Pydantic turns the ValueError into a ValidationError. The
+        entries of a list or tuple are checked too.
+        """
+        for name, given in values.items() if isinstance(values, Mapping) else ():
+            field = cls.model_fields.get(name)
+            if field is None or not _is_number(field.annotation):
+                continue
+            for value in given if isinstance(given, list | tuple) else (given,):
+                if isinstance(value, bool):
+                    raise ValueError(f"{name}: should be a number, got {value}")
+        return values
+
+
+def _is_number(annotation: Any) -> bool:
+    """Return whether an annotation takes numbers or tuples of numbers, or None, nothing else."""
+    if get_origin(annotation) is tuple:
+        return all(_is_number(part) for part in get_args(annotation) if part is not Ellipsis)
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else [annotation]
+    bare = {get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in kinds}
+    return bare <= {int, float, NoneType}
 
 
 Model = TypeVar("Model", bound=FrozenConfig)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of an error about an unknown name: the nearest known one, or all of them."""
+    """Return the end of an error message about an unknown name.
+
+    The end is "; did you mean 'NEAREST'?" if difflib finds a known name whose ratio of similarity
+    to `name` is at least 0.6. Otherwise the end is "; there are: " with all known names, sorted.
+    """
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(known)}"
 
 
 def _one_line(model: type[FrozenConfig], error: ValidationError) -> str:
+    """Return the first error of a failed validation as one line that names the key.
+
+    model: the class that was built; its field names are offered for an unknown key.
+    """
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or model.__name__
+    place = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         return f"unknown key {place!r}{did_you_mean(place, model.model_fields)}"
     if first["type"] == "missing":
         return f"{place!r} is missing"
+    if not place:  # a check of the whole model; its message names what is wrong
+        return message
     given = "" if isinstance(first["input"], Mapping) else f", got {first['input']!r}"
-    return f"{place}: {first['msg'].removeprefix('Value error, ')}{given}"
+    return f"{place}: {message}{given}"
 
 
 def build(model: type[Model], values: Mapping[str, Any]) -> Model:
-    """Construct `model` from `values`; a ValueError says in one line what is wrong."""
-    for name, value in values.items():
-        field = model.model_fields.get(name)
-        if isinstance(value, bool) and field is not None and field.annotation in (int, float):
-            raise ValueError(f"{name}: should be a number, got {value}")
+    """Return a config of class `model` with values by field name.
+
+    Fields that are not given get their defaults. A wrong value, an unknown name, or the lack of a
+    field without a default raises InvalidInput with one line about the first mistake.
+    """
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        raise ValueError(_one_line(model, error)) from None
-
-
-def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
-    """Turn `["learning_rate=3e-4"]` into values; what follows `=` is read as YAML."""
-    values: dict[str, Any] = {}
-    for setting in settings:
-        key, separator, text = setting.partition("=")
-        if not separator or not key:
-            raise ValueError(f"--set takes key=value, got {setting!r}")
-        try:
-            values[key] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise ValueError(f"--set {key}: {text!r} is not a value") from None
-    return values
+        raise InvalidInput(_one_line(model, error)) from None
 
 
 def to_yaml(config: FrozenConfig) -> str:
-    """The config as YAML, keys in the order of their declaration."""
+    """Return the config as YAML text with all fields as keys, in the order of declaration.
+
+    `build` makes an equal config from the mapping in the text.
+    """
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
 
 
+def yaml_value(text: str) -> Any:
+    """Return the Python value that a YAML text describes, such as 0.1 for "0.1".
+
+    The rules are those of YAML 1.1: "yes" gives True, an empty text gives None, and "1e-3", which
+    has no point, gives a str. A text that is not YAML raises InvalidInput.
+    """
+    try:
+        return yaml.safe_load(text)
+    except _UNREADABLE as error:
+        raise InvalidInput(f"{text!r} is not a value ({' '.join(str(error).split())})") from None
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping that a YAML file holds; ValueError in one line if it holds anything else."""
+    """Return the mapping that a YAML file holds.
+
+    A file that is missing, unreadable, not YAML, or not a mapping raises InvalidInput with one
+    line. The keys are not checked; a key that is not a text is returned as YAML
+    reads the key.
+    """
     try:
         values = yaml.safe_load(path.read_text())
     except FileNotFoundError:
-        raise ValueError(f"no file {path}") from None
+        raise InvalidInput(f"no file {path}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+        raise InvalidInput(f"{path} cannot be read: {error}") from None
+    except _UNREADABLE as error:
+        raise InvalidInput(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
-        raise ValueError(f"{path} must hold keys and values, it holds {type(values).__name__}")
+        raise InvalidInput(f"{path} must hold keys and values, it holds {type(values).__name__}")
     return values

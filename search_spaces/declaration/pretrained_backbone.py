@@ -1,47 +1,69 @@
-"""The hyperparameters of a pretrained backbone with a head of our own on top."""
+"""The hyperparameters of a pretrained backbone under a head that galaxytune trains."""
 
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from optuna.distributions import CategoricalDistribution, FloatDistribution
 from pydantic import AfterValidator, Field
 
-from search_spaces.declaration.hyperparameters import OnlyIf
+from search_spaces.declaration.annotations import OnlyIf
+from search_spaces.declaration.errors import InvalidInput
+from search_spaces.declaration.quiet_optuna import CategoricalDistribution, FloatDistribution
 from search_spaces.declaration.training_protocol import Dropout, TrainingProtocol
 
-# A backbone's published input is 224 pixels; each halving on its way needs an even side.
+# The side of an image in pixels. A backbone halves the side five times, so 32 must divide it.
 InputSide = Annotated[int, Field(ge=32, multiple_of=32)]
 HeadWidth = Annotated[int, Field(ge=1)]
 
 
 def absolute(weights: str) -> str:
-    """A file's whole path, because trials run in folders of their own; names stay as they are."""
-    return str(Path(weights).expanduser().resolve()) if Path(weights).suffix else weights
+    """Return the absolute path of a weight file; a name such as `imagenet` is returned unchanged.
+
+    weights: a file if the text has any suffix, such as `.pth`, otherwise a name. A `~` at the
+    beginning stands for the home directory. The path is absolute because each trial runs in
+    another folder, from which a relative path would lead elsewhere. The file need not exist.
+    InvalidInput is raised if the path begins with `~NAME` and there is no user NAME.
+    """
+    if not Path(weights).suffix:
+        return weights
+    try:
+        return str(Path(weights).expanduser().resolve())
+    except RuntimeError as error:
+        raise InvalidInput(f"weights: {weights!r} has no home folder ({error})") from None
 
 
 class PretrainedBackbone(TrainingProtocol):
-    """A backbone from elsewhere, frozen or fine-tuned, below one hidden layer and the output."""
+    """A config of a pretrained backbone, frozen or fine-tuned, under a head with one hidden layer.
+
+    weights: "imagenet", "none", or the path of a .pth, .pt or .safetensors file; a path is stored
+    as an absolute path, and the file is read only when the network is built. as_published: True
+    feeds pixels of 0..1 to the backbone, as the notebooks do. False normalises the pixels as the
+    weights expect. cache_frozen_features: True stores the features of a backbone on disk if
+    `unfreeze` is "head"; the features are stored for all trials of a machine. unfreeze: the parts
+    that train beside the head: none ("head"), the backbone's last stage ("last_stage"), or all
+    stages ("all"). layer_decay: factor on the learning rate from one stage to the stage before it,
+    above 0 and at most 1. head_dropout: dropout rate before the output, 0 or more and below 1.
+    """
 
     PUBLISHED: ClassVar[dict[str, Any]] = {**TrainingProtocol.PUBLISHED, "as_published": True}
 
     weights: Annotated[str, AfterValidator(absolute)] = "imagenet"
-    #   seed: ImageNet's; or a .pth, .pt or .safetensors file, or none
-    as_published: bool = False
-    #   True feeds the backbone raw 0..1 as the seed did; its weights expect normalised input
-    cache_frozen_features: bool = True  # costs disk, saves the backbone's passes; see docs
+    # published: ImageNet's weights
+    as_published: bool = False  # weights expect normalised pixels; the notebooks feed raw 0..1
+    cache_frozen_features: bool = True
+    # costs disk and saves the passes of the backbone (docs/pretrained-networks.md)
 
     unfreeze: Annotated[
         Literal["head", "last_stage", "all"],
         CategoricalDistribution(("head", "last_stage", "all")),
-    ] = "head"  # seed: the backbone wholly frozen
+    ] = "head"  # published: the whole backbone stays frozen
     layer_decay: Annotated[
         float,
         Field(gt=0, le=1),
         FloatDistribution(0.3, 1.0),
         OnlyIf("unfreeze", "last_stage", "all"),
-    ] = 0.75  # factor on the learning rate a stage down; Zoobot 2.9 fine-tunes with .75
-    head_dropout: Dropout = 0.1  # seed: 0.1 before the output
+    ] = 0.75  # Zoobot 2.9 fine-tunes with 0.75
+    head_dropout: Dropout = 0.1  # published: 0.1 before the output
 
-    epochs: Annotated[int, Field(ge=1)] = 50  # seed: 50
+    epochs: Annotated[int, Field(ge=1)] = 50  # published: 50 epochs
     learning_rate: Annotated[float, Field(gt=0), FloatDistribution(1e-5, 1e-2, log=True)] = 1e-3
-    #            seed: Adam's default; a whole backbone wants less, so the range begins lower
+    # published: Adam's default; a whole backbone needs less, so the range begins lower

@@ -1,18 +1,24 @@
-"""The hyperparameters that every architecture shares: how it is trained and what is lost.
+"""The hyperparameters that every architecture shares: training, augmentation and loss.
 
-The defaults are the protocol of the student project's main notebooks; "seed:" marks a value
-read in them. Ranges stand beside the defaults, each declared here once.
+The defaults are the values of the student project's main notebooks, unless the comment beside a
+default says otherwise. A comment that begins with "published:" says how the notebooks give the
+value. The range that is searched stands beside the default, and each range is declared once.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import BeforeValidator, Field
 
+from search_spaces.declaration.annotations import STACKABLE, Each, OnlyIf
 from search_spaces.declaration.frozen_config import FrozenConfig
-from search_spaces.declaration.hyperparameters import STACKABLE, Each, OnlyIf
+from search_spaces.declaration.quiet_optuna import (
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 
-# Aliases, so that an architecture can change a default without repeating a range.
+# With these aliases an architecture can change a default and does not repeat the range.
 Epochs = Annotated[int, Field(ge=1), STACKABLE]
 Patience = Annotated[int, Field(ge=0), STACKABLE]
 BatchSize = Annotated[int, Field(ge=1), CategoricalDistribution((32, 64, 128, 256))]
@@ -24,21 +30,52 @@ Fraction = Annotated[float, Field(ge=0, lt=1), STACKABLE]
 ShearDegrees = Annotated[float, Field(ge=0, lt=90), STACKABLE]
 Dropout = Annotated[float, Field(ge=0, lt=1), FloatDistribution(0.0, 0.5), STACKABLE]
 
-# Above .1 no config came near the good ones on real galaxies, so the search ends there.
+# On real galaxies no config with a coefficient above 0.1 came near the good configs.
 _COEFFICIENTS = FloatDistribution(1e-5, 1e-1, log=True)
 Coefficient = Annotated[float, Field(ge=0)]
 Coefficients = Annotated[tuple[Coefficient, ...], Field(min_length=11, max_length=11)]
 
 
 class TrainingProtocol(FrozenConfig):
-    """How to train one network; subclasses add `architecture` and what the network itself has.
+    """A config of one training run, with the hyperparameters that all architectures share.
 
-    PUBLISHED: the values that bring back what the student project did and the defaults correct.
-    STACKS: whether networks of the architecture can be trained several as one, all that differs
-    between them being weights, buffers and rates of dropout.
+    Each architecture has a subclass, which gives `architecture` its name and adds the
+    hyperparameters of the network.
+
+    STACKS: True if several networks of the architecture can be trained as one pack. RECOMMENDED:
+    the configs that a search tries after the published config, in order, each as values by field
+    name; () if there are none. PUBLISHED: the values, by field name, with which a training
+    reproduces the student project, its mistakes included; the defaults of these fields may differ.
+
+    architecture: the architecture's name. seed: the random seed, 0 or more. epochs: the largest
+    number of passes over the training galaxies. batch_size: number of galaxies in a training step;
+    the last step of an epoch may have fewer.
+
+    learning_rate: the highest learning rate. optimizer: "adam" or "adamw". adam_epsilon: the
+    constant in the denominator of Adam's step. weight_decay: the decay of "adamw"; "adam" ignores
+    the field. schedule: "constant", or "cosine" for a rate that falls towards 0. warmup_epochs:
+    number of epochs in which the rate of "cosine" first rises, at most `epochs` - 1; a larger
+    number counts as `epochs` - 1, and "constant" ignores the field. precision: the number type of
+    the passes in training, "float32", "bfloat16", or "auto" for the type that suits the device.
+
+    early_stopping_metric: the metric, "val_rmse" or "val_loss", whose lowest value decides the
+    epoch with the weights that are kept. early_stopping_patience: number of epochs without a
+    better metric after which training stops. 0 means that training never stops early.
+
+    rotation_degrees: the largest rotation of an image, in degrees. flips: True to mirror each
+    image with a probability of one half. shift_fraction: the largest shift along each axis, as a
+    fraction of the side. zoom_fraction: the largest relative change of size along each axis.
+    shear_degrees: the largest shear, in degrees. augmentation_strength: factor on shift, zoom and
+    shear; the products are limited to a zoom of 0.9 and a shear of 80 degrees.
+
+    tree: "true" for the decision tree of Galaxy Zoo 2, "as_published" for that of the student
+    project. coefficient_sharing: "shared" uses `constraint_coefficient` for all questions,
+    "per_question" uses the eleven `constraint_coefficients`, in the order of the questions. All
+    coefficients are 0 or more.
     """
 
     STACKS: ClassVar[bool] = False
+    RECOMMENDED: ClassVar[tuple[Mapping[str, Any], ...]] = ()
 
     PUBLISHED: ClassVar[dict[str, Any]] = {
         "tree": "as_published",
@@ -46,77 +83,85 @@ class TrainingProtocol(FrozenConfig):
     }
 
     architecture: str
-    seed: Annotated[int, Field(ge=0), STACKABLE] = (
-        0  # decides weights, order, augmentation and dropout
-    )
+    # the random seed of the weights, the order of the galaxies, augmentation and dropout
+    seed: Annotated[int, Field(ge=0), STACKABLE] = 0
 
-    # length and step
-    epochs: Epochs = 300  # seed: fit(epochs=300)
-    batch_size: BatchSize = 128  # seed: generator batch
+    # training length and optimiser
+    epochs: Epochs = 300  # published: fit(epochs=300)
+    batch_size: BatchSize = 128  # published: the data generators' batch size
     learning_rate: Annotated[
         float, Field(gt=0), FloatDistribution(1e-4, 1e-2, log=True), STACKABLE
-    ] = 1e-3  # seed: Adam's default
+    ] = 1e-3  # published: Adam's default
     optimizer: Annotated[
         Literal["adam", "adamw"], CategoricalDistribution(("adam", "adamw")), STACKABLE
-    ] = "adam"  # seed: 'adam'
-    adam_epsilon: Annotated[float, Field(gt=0), STACKABLE] = 1e-7  # Keras' default, torch has 1e-8
+    ] = "adam"  # published: optimizer 'adam'
+    adam_epsilon: Annotated[float, Field(gt=0), STACKABLE] = 1e-7
+    # published: the default of Keras; that of torch is 1e-8
     weight_decay: Annotated[
         float,
         Field(ge=0),
         FloatDistribution(1e-5, 1e-1, log=True),
         OnlyIf("optimizer", "adamw"),
         STACKABLE,
-    ] = 1e-2  # torch's default for AdamW; the seed used none
+    ] = 1e-2  # torch's default for AdamW; the notebooks have no weight decay
     schedule: Annotated[
         Literal["constant", "cosine"], CategoricalDistribution(("constant", "cosine")), STACKABLE
-    ] = "constant"  # seed: constant; every published RMSE below .08 let the rate fall
+    ] = "constant"
+    # published: constant; a search offers "cosine" because the learning rate falls in the training
+    # of every network in the literature with an RMSE below 0.08
     warmup_epochs: Annotated[
         int, Field(ge=0), IntDistribution(0, 3), OnlyIf("schedule", "cosine"), STACKABLE
-    ] = 1  # enough to settle Adam's moments; longer only pays in long runs
+    ] = 1  # enough for Adam's moments to settle; a longer warm-up helps only in long runs
 
+    # The type in which the network is computed while it trains. Weights, loss and evaluation are
+    # float32 in any case. "auto" is bfloat16 on a device with instructions for bfloat16, because
+    # no loss of accuracy was measured, and float32 on all others. The notebooks use float32.
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    #   of the passes while training; weights, loss and evaluation are float32 whichever it is.
-    #   auto: bfloat16 where the device computes it itself, which costs no accuracy that we could
-    #   measure; the seed used float32
 
-    # stopping; the best epoch's weights are the ones that are kept
+    # early stopping: the weights of the best epoch are kept
     early_stopping_metric: Annotated[Literal["val_rmse", "val_loss"], STACKABLE] = "val_rmse"
-    # seed: val_loss, which holds tuned terms; the reported metric is monitored instead
-    early_stopping_patience: Patience = 50  # seed: 50 epochs; 0 means never
+    # the reported metric; the notebooks monitor val_loss, which changes with the coefficients
+    early_stopping_patience: Patience = 50  # published: 50 epochs
 
-    # augmentation: all drawn uniformly within +- the value, borders repeated outwards
-    rotation_degrees: RotationDegrees = 25.0  # seed: 25; a galaxy has no up, so 180 is offered
-    flips: Flips = False  # seed: none in the main notebooks
-    shift_fraction: Fraction = 0.05  # seed: 5 % of the side
-    zoom_fraction: Fraction = 0.10  # seed: 10 %, each axis by itself as Keras does
-    shear_degrees: ShearDegrees = 0.0  # seed: none
+    # augmentation: each draw is uniform within +- the value; border pixels repeat outwards
+    rotation_degrees: RotationDegrees = 25.0
+    # published: 25; a search also offers 180, because a galaxy has no up
+    flips: Flips = False  # published: the main notebooks do not mirror
+    shift_fraction: Fraction = 0.05  # published: 5 % of the side
+    zoom_fraction: Fraction = 0.10  # published: 10 %, drawn for each axis separately as in Keras
+    shear_degrees: ShearDegrees = 0.0  # published: the main notebooks do not shear
     augmentation_strength: Annotated[
         float, Field(ge=0, le=3), FloatDistribution(0.0, 2.0), STACKABLE
-    ] = 1.0  # factor on shift, zoom and shear; 1 is the published strength
+    ] = 1.0  # published: shift, zoom and shear as declared above
 
     # loss: mean squared error + sum over questions of coefficient x |tree residual|
     tree: Annotated[
         Literal["true", "as_published"],
         BeforeValidator(lambda given: "true" if given is True else given),
         STACKABLE,
-    ] = "true"  # as_published ties Class7 to Class5.2; YAML reads an unquoted true as a boolean
+    ] = "true"
+    # the notebooks ("as_published") tie the answers to question 7 to Class5.2, which is a mistake;
+    # the validator is needed because YAML reads an unquoted true as a boolean
     coefficient_sharing: Annotated[
         Literal["shared", "per_question"],
         CategoricalDistribution(("shared", "per_question")),
         STACKABLE,
-    ] = "shared"  # seed: one coefficient
+    ] = "shared"  # published: one coefficient for all questions
     constraint_coefficient: Annotated[
         Coefficient, _COEFFICIENTS, OnlyIf("coefficient_sharing", "shared"), STACKABLE
-    ] = 1e-3  # seed: lambda = 0.001
+    ] = 1e-3  # published: lambda = 0.001
     constraint_coefficients: Annotated[
         Coefficients,
         Each(_COEFFICIENTS),
         OnlyIf("coefficient_sharing", "per_question"),
         STACKABLE,
-    ] = (1e-3,) * 11  # the shared value, question by question
+    ] = (1e-3,) * 11  # the default of the shared coefficient, for each question
 
     def coefficients(self) -> tuple[float, ...]:
-        """The eleven constraint coefficients in use, in question order."""
+        """Return the eleven constraint coefficients in use, in the order of the questions.
+
+        With `coefficient_sharing` "shared" the eleven values are equal.
+        """
         if self.coefficient_sharing == "shared":
             return (self.constraint_coefficient,) * 11
         return self.constraint_coefficients

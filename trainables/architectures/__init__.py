@@ -1,42 +1,63 @@
-"""The networks: one module an architecture, or a family of them, found by its name."""
+"""The networks: one module for each architecture or family, found by its name."""
 
 import importlib
 from types import ModuleType
 
-from search_spaces import config_class, module_name
-from search_spaces.declaration.training_protocol import TrainingProtocol
-from trainables.network import GalaxyNetwork
+from search_spaces.declaration import TrainingProtocol, config_class, module_name
+from trainables.layers import GalaxyNetwork
 
 
 def _module(architecture: str) -> ModuleType:
-    config_class(architecture)  # says what there is if there is no such architecture
+    """Return the module of an architecture's network; InvalidInput if the name is unknown.
+
+    The member of a family is not checked: any name `timm:NAME` gives the module of timm.
+    """
+    config_class(architecture)  # raises InvalidInput with the known names for an unknown name
     return importlib.import_module(f"trainables.architectures.{module_name(architecture)}")
 
 
 def build_network(config: TrainingProtocol) -> GalaxyNetwork:
-    """The network that a config describes, before training.
+    """Return the network that a config describes, before training, on the CPU.
 
-    What is not pretrained is drawn from torch's global random state. ValueError if there is no
-    such network, or if its pretrained weights cannot be had.
+    Weights that are not pretrained are drawn from torch's global random state. Pretrained weights
+    are downloaded if this machine lacks them, and stay in the cache of torch or of the Hugging
+    Face hub. InvalidInput is raised if there is no such network, or if the pretrained weights are
+    wrong, damaged or cannot be had.
     """
     network: GalaxyNetwork = _module(config.architecture).build(config)
     return network
 
 
 def build_without_weights(config: TrainingProtocol) -> GalaxyNetwork:
-    """The same network with no pretrained weights looked for: to count, or to fill from a file."""
+    """Return the network that a config describes, with random weights only, on the CPU.
+
+    Pretrained weights are neither looked for nor loaded. Such a network serves to count
+    parameters, or to be filled with the weights of an export. The weights are drawn from torch's
+    global random state. A config of no known network, or of a timm model that cannot be built or
+    trained, raises InvalidInput.
+    """
     if "weights" in type(config).model_fields:
         config = config.model_copy(update={"weights": "none"})
     return build_network(config)
 
 
 def check_network(config: TrainingProtocol) -> None:
-    """ValueError if the config's network or its pretrained weights are not to be had here."""
+    """Raise InvalidInput if a config's network or its pretrained weights cannot be had.
+
+    Networks without pretrained weights pass. torchvision's weights are downloaded if this machine
+    lacks them. timm's weights are not downloaded: only the Hugging Face hub must answer if its
+    cache lacks them. A timm model, or a backbone whose weights are a file, is built for the check,
+    which draws from torch's global random state.
+    """
     module = _module(config.architecture)
     if hasattr(module, "check"):
         module.check(config)
 
 
 def architecture_source(name: str) -> str:
-    """Where the architecture comes from, in one line."""
+    """Return one line that says where an architecture comes from.
+
+    name: the name of the architecture. An unknown name raises InvalidInput, but any name
+    `timm:NAME` gives the line of timm.
+    """
     return str(_module(name).SOURCE)

@@ -1,6 +1,6 @@
 """The parallel CNN: two paths of kernel 6 and 3 over the image, joined, then three stages.
 
-1,160,165 parameters at width 1 as Keras counts them, 1,159,653 of them trainable.
+At width 1 the network has 1,160,165 parameters as Keras counts them, 1,159,653 of them trainable.
 """
 
 import torch
@@ -9,20 +9,33 @@ from torch import Tensor, nn
 
 from search_spaces.parallel_cnn import Config
 from trainables.decision_tree import NUM_ANSWERS
-from trainables.dropout import Dropout
-from trainables.keras_layers import SameConv2d, batch_norm, initialise_as_keras
-from trainables.network import GalaxyNetwork, scaled, vote_fractions
+from trainables.layers import (
+    Dropout,
+    GalaxyNetwork,
+    SameConv2d,
+    batch_norm,
+    initialise_as_keras,
+    scaled,
+    vote_fractions,
+)
 
 SOURCE = "student project, Parallel_CNN.ipynb (own design)"
 
 
 class ParallelCNN(GalaxyNetwork):
-    """Map images [B, 3, 64, 64] in 0..1 to vote fractions [B, 37]."""
+    """A network that maps images [B, 3, 64, 64] in 0..1 to vote fractions [B, 37].
 
-    kernel_l2: Tensor  # not a plain number, so that networks which differ in it can be stacked
+    kernel_l2: the factor of `regularisation`, a scalar tensor that is not in the state_dict. A
+    number would not do, because networks with different factors must be stackable.
+    """
+
+    kernel_l2: Tensor
 
     def __init__(self, config: Config) -> None:
-        """Channels are the published ones times `config.width`."""
+        """Build the untrained layers with `config.width` times the published channels.
+
+        The weights are drawn from torch's global random state.
+        """
         super().__init__()
         c64, c128, c256 = (scaled(n, config.width) for n in (64, 128, 256))
         drop = config.convolution_dropout
@@ -41,7 +54,7 @@ class ParallelCNN(GalaxyNetwork):
         initialise_as_keras(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map [B, 3, 64, 64] to [B, 37]."""
+        """Map images [B, 3, 64, 64] in 0..1 to vote fractions [B, 37] in 0..1."""
         features = torch.cat([path(images) for path in self.paths], dim=1)  # [B, 256, 31, 31]
         features = self.stages(features).flatten(1)  # [B, 576]
         for layer in self.dense:
@@ -49,31 +62,46 @@ class ParallelCNN(GalaxyNetwork):
         return vote_fractions(self.output, self.dropout(features))
 
     def regularisation(self) -> Tensor:
-        """kernel_l2 x sum of the squared kernels of the three dense layers, biases left out."""
+        """Return kernel_l2 times the sum of the squared weights of the three hidden dense layers.
+
+        The result is a scalar tensor that is added to the loss. Biases and the output layer are
+        left out.
+        """
         kernels = [layer.weight for layer in self.dense if isinstance(layer, nn.Linear)]
         return self.kernel_l2 * torch.stack([kernel.square().sum() for kernel in kernels]).sum()
 
 
 def _path(kernel: int, first: int, last: int, dropout: float) -> nn.Sequential:
+    """Return a path that maps images [B, 3, 64, 64] to [B, last, 31, 31].
+
+    kernel: width and height of the kernels in pixels. first: number of channels of the first two
+    of the three convolutions. last: number of channels of the third convolution. dropout: dropout
+    rate at the end of the path.
+    """
     return nn.Sequential(
         SameConv2d(3, first, kernel),
         SameConv2d(first, first, kernel),
         SameConv2d(first, last, kernel),
-        batch_norm(last),  # after the ReLU, as the notebook has it
-        nn.MaxPool2d(3, stride=2),  # 64 -> 31, no padding
+        batch_norm(last),  # after the ReLU, as in the notebook
+        nn.MaxPool2d(3, stride=2),  # 64 -> 31 pixels
         Dropout(dropout),
     )
 
 
 def _stage(in_channels: int, out_channels: int, dropout: float) -> nn.Sequential:
+    """Return a stage that maps [B, in_channels, H, W] to [B, out_channels, H // 2, W // 2].
+
+    The stage is a convolution of kernel 3, max-pooling over 2 x 2 values, a ReLU and dropout.
+    dropout: dropout rate at the end of the stage.
+    """
     return nn.Sequential(
         SameConv2d(in_channels, out_channels, 3, rectified=False),
         nn.MaxPool2d(2),
-        nn.ReLU(),  # commutes with the maximum, and a quarter of the values is left to it here
+        nn.ReLU(),  # gives the same after the maximum, where only a quarter of the values is left
         Dropout(dropout),
     )
 
 
 def build(config: Config) -> ParallelCNN:
-    """The untrained network."""
+    """Return the untrained network of a config, with weights from torch's global random state."""
     return ParallelCNN(config)

@@ -1,7 +1,8 @@
-"""ResNet-50 and a global-max-pool head of 2,048 units.
+"""ResNet-50 with global max-pooling and a head of 2,048 hidden units.
 
-4,272,165 trainable parameters with the backbone frozen. As published 27,859,877 in all, Keras'
-ResNet-50 having a bias on each of its 53 convolutions; torchvision's has none: 27,833,317.
+With a frozen backbone 4,272,165 parameters are trainable. The published network has 27,859,877
+parameters, because the ResNet-50 of Keras has a bias on each of its 53 convolutions. The network
+on torchvision's ResNet-50, which has no such biases, has 27,833,317 parameters.
 """
 
 import torch
@@ -9,28 +10,30 @@ import torchvision
 from torch import nn
 
 from search_spaces.resnet50 import Config
-from trainables.fine_tuning import (
+from trainables.backbones import (
     IMAGENET_DEVIATION,
     IMAGENET_MEAN,
     FineTunedNetwork,
     Head,
+    check_weights,
+    fill_from_torchvision,
     input_normalisation,
+    is_file,
     stages_by_prefix,
 )
-from trainables.pretrained_weights import is_file
-from trainables.torchvision_weights import check_weights, fill_from_torchvision
 
 SOURCE = "student project, Pretrained_Resnet.ipynb; backbone: He et al. 2016, torchvision"
 _WEIGHTS = torchvision.models.ResNet50_Weights.IMAGENET1K_V1
 _CHANNELS = 2048
-_KERAS_EPSILON = 1.001e-5  # of its BatchNorm layers; torchvision has 1e-5
+_KERAS_EPSILON = 1.001e-5  # epsilon of BatchNorm in the ResNet-50 of Keras; torchvision has 1e-5
 _STAGES = (("conv1", "bn1"), ("layer1",), ("layer2",), ("layer3",), ("layer4",))
 
 
 def _add_keras_details(model: nn.Module) -> set[str]:
-    """Give each convolution a zero bias, as Keras counts them, and BatchNorm Keras' epsilon.
+    """Give a model's convolutions a bias of zero and its BatchNorm the epsilon of Keras, in place.
 
-    Returns the names of the biases.
+    With the biases the model has as many parameters as in Keras. Biases that exist are replaced.
+    Return the names of the biases, such as "conv1.bias".
     """
     biases = set()
     for name, module in model.named_modules():
@@ -43,7 +46,13 @@ def _add_keras_details(model: nn.Module) -> set[str]:
 
 
 def build(config: Config) -> FineTunedNetwork:
-    """The network with its pretrained backbone and an untrained head."""
+    """Return the network of a config, with a pretrained backbone and an untrained head.
+
+    The backbone's weights are those of `config.weights`: ImageNet's, which are downloaded if
+    torch's cache lacks them, those of a file, or random ones for "none". The stages that the
+    config does not train are frozen. Random weights are drawn from torch's global random state.
+    Weights that do not fit, are damaged or cannot be had raise InvalidInput.
+    """
     model = torchvision.models.resnet50(weights=None)
     added = _add_keras_details(model) if config.as_published else set()
     model.avgpool = model.fc = nn.Identity()
@@ -64,7 +73,11 @@ def build(config: Config) -> FineTunedNetwork:
 
 
 def check(config: Config) -> None:
-    """ValueError if the weights are not to be had, or are a file of another network."""
+    """Raise InvalidInput if a config's weights cannot be had or belong to another network.
+
+    ImageNet's weights are downloaded if torch's cache lacks them; a file in the cache is not read.
+    Weights of another file are tried in a network that is built for the check.
+    """
     check_weights(config.weights, _WEIGHTS)
     if is_file(config.weights):
         build(config)

@@ -1,6 +1,6 @@
 """The simple CNN of the constraints study: four convolutions and one dense layer.
 
-522,469 parameters at width 1.
+At width 1 the network has 522,469 parameters.
 """
 
 import torch.nn.functional as F
@@ -8,19 +8,26 @@ from torch import Tensor, nn
 
 from search_spaces.simple_cnn import Config
 from trainables.decision_tree import NUM_ANSWERS
-from trainables.dropout import Dropout
-from trainables.keras_layers import initialise_as_keras
-from trainables.network import GalaxyNetwork, scaled, vote_fractions
-from trainables.rectified_maximum import rectified_maximum
+from trainables.layers import (
+    Dropout,
+    GalaxyNetwork,
+    initialise_as_keras,
+    rectified_maximum,
+    scaled,
+    vote_fractions,
+)
 
 SOURCE = "student project, Constraints_Test.ipynb (own design)"
 
 
 class SimpleCNN(GalaxyNetwork):
-    """Map images [B, 3, 64, 64] in 0..1 to vote fractions [B, 37]."""
+    """A network that maps images [B, 3, 64, 64] in 0..1 to vote fractions [B, 37]."""
 
     def __init__(self, config: Config) -> None:
-        """Channels are the published ones times `config.width`."""
+        """Build the untrained layers with `config.width` times the published channels.
+
+        The weights are drawn from torch's global random state.
+        """
         super().__init__()
         channels = [3, *(scaled(n, config.width) for n in (32, 64, 128, 128))]
         self.convolutions = nn.ModuleList(
@@ -33,14 +40,14 @@ class SimpleCNN(GalaxyNetwork):
         initialise_as_keras(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map [B, 3, 64, 64] to [B, 37]."""
+        """Map images [B, 3, 64, 64] in 0..1 to vote fractions [B, 37] in 0..1."""
         features = images
-        for convolution in self.convolutions:  # 64 -> 31 -> 14 -> 6 -> 2
+        for convolution in self.convolutions:  # 64 -> 31 -> 14 -> 6 -> 2 pixels
             features = rectified_maximum(convolution(features))
         features = F.relu(self.dense(features.flatten(1)))
         return vote_fractions(self.output, self.dropout(features))
 
 
 def build(config: Config) -> SimpleCNN:
-    """The untrained network."""
+    """Return the untrained network of a config, with weights from torch's global random state."""
     return SimpleCNN(config)

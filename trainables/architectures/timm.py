@@ -1,9 +1,9 @@
-"""Any backbone of the timm library (Wightman, pytorch-image-models) below the ResNet-50's head."""
+"""Any backbone of the timm library (Wightman, pytorch-image-models) under the ResNet-50's head."""
 
 import math
-import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pickle import UnpicklingError
 from typing import Any
 
 import timm
@@ -13,62 +13,87 @@ from safetensors import SafetensorError
 from timm.models import PretrainedCfg, group_parameters
 from torch import Tensor, nn
 
-from search_spaces.declaration.frozen_config import did_you_mean
+from search_spaces.declaration import InvalidInput, did_you_mean
 from search_spaces.timm import Config
-from trainables.fine_tuning import (
-    FineTunedNetwork,
-    Head,
-    freeze_unreached,
-    groups_by_part,
-    input_normalisation,
-    stages_by_group,
-)
-from trainables.galaxies.damage import DAMAGE, one_line
-from trainables.pretrained_weights import (
+from trainables.backbones import (
     IMAGENET,
     NONE,
+    FineTunedNetwork,
+    Head,
     Unreachable,
     check_name,
     check_reachable,
     downloaded,
+    freeze_unreached,
+    groups_by_part,
+    input_normalisation,
     is_file,
+    stages_by_group,
 )
+from trainables.files import DAMAGE, PICKLE_DAMAGE, one_line
 
 SOURCE = "the timm library's model of that name, under the head of the ResNet-50"
-_LONGEST = 200  # characters of another library's message
+_LONGEST = 200  # characters that are kept of another library's message
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
-# How timm's models say that they cannot do a thing; each family does so in its own way.
-_REFUSALS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+# The errors of timm's models for what a model cannot do, of which each family raises another one,
+# and the errors of a damaged file of weights in a cache.
+_REFUSALS = (
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    SafetensorError,
+    UnpicklingError,
+)
 
 
 class FeatureMap(nn.Module):
-    """A timm model whose output, map or tokens, is made a map: [B, 3, S, S] -> [B, C, h, w]."""
+    """A layer that runs a timm model and turns its output, a map or tokens, into a map.
+
+    The layer maps normalised images [B, 3, S, S] to [B, C, h, w].
+
+    model: the timm model. by_call: True to call the model, False to call its `forward_features`.
+    channels_last: True if the model's maps are [B, h, w, C]. num_left_out: number of class and
+    register tokens that the last forward pass left out; 0 before any pass and for maps.
+    """
 
     def __init__(self, model: nn.Module, *, by_call: bool = True) -> None:
-        """`model` without classifier and pooling, to be called or asked for `forward_features`."""
+        """Store a timm model without classifier and pooling.
+
+        by_call: True to call the model, False to call its `forward_features`.
+        """
         super().__init__()
         self.model, self.by_call = model, by_call
         self.channels_last = getattr(model, "output_fmt", "NCHW") == "NHWC"
-        self.num_left_out = 0  # class and register tokens, as the last forward pass found
+        self.num_left_out = 0
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map [B, 3, S, S] to [B, C, h, w]; ValueError if the output, or its last part, is none.
+        """Map normalised images [B, 3, S, S] to [B, C, h, w].
 
-        Of several outputs the last is the deepest.
+        If the model has several outputs, the last output is taken, which is the deepest. An output
+        that is neither a map nor tokens of a square raises InvalidInput. Errors of the model, for
+        example at images of a wrong side, pass unchanged. `num_left_out` is set if the output is
+        tokens.
         """
         if self.by_call:
-            output = self.model(images)  # as a module, so that hooks on it see the output
+            output = self.model(images)  # a call of the module runs the hooks of explanations
         else:
             output = self.model.forward_features(images)  # type: ignore[operator]
         last = output[-1] if isinstance(output, (tuple, list)) else output
         mapped = self._mapped(last) if isinstance(last, Tensor) else None
         if mapped is None:
             shape = list(getattr(last, "shape", []))
-            raise ValueError(f"no map of features, but {type(last).__name__} {shape}")
+            raise InvalidInput(f"no map of features, but {type(last).__name__} {shape}")
         return mapped
 
     def _mapped(self, output: Tensor) -> Tensor | None:
-        """The map; tokens [B, N, C] fill a square behind class and register tokens."""
+        """Return an output as a map [B, C, h, w], or None if it is neither a map nor tokens.
+
+        Tokens [B, N, C] must fill a square, with or without class and register tokens before it;
+        then `num_left_out` is set.
+        """
         if output.ndim == 4:
             return output.permute(0, 3, 1, 2) if self.channels_last else output
         if output.ndim != 3:
@@ -84,46 +109,66 @@ class FeatureMap(nn.Module):
 
 @contextmanager
 def _refused_as(message: str) -> Iterator[None]:
-    """Turn whatever a model raises into a ValueError of one line that begins with `message`."""
+    """Turn the errors of a timm model into InvalidInput with one line that begins with `message`.
+
+    The errors are those of _REFUSALS, InvalidInput among them. An OSError, and any other error,
+    passes unchanged.
+    """
     try:
         yield
-    except OSError:  # a download's, though the hub's are ValueErrors too
+    except OSError:  # a failed download; those of the hub are ValueErrors as well
         raise
     except _REFUSALS as error:
-        raise ValueError(f"{message}: {one_line(error)[:_LONGEST]}") from None
+        raise InvalidInput(f"{message}: {one_line(error)[:_LONGEST]}") from None
 
 
 def member(config: Config) -> str:
-    """timm's name of the model; ValueError that offers the nearest if there is none such."""
+    """Return timm's name of a config's model, that is the architecture without `timm:`.
+
+    A model or a tag of weights that timm does not know raises InvalidInput, whose message offers
+    the nearest name if one is near. Whether the model has weights is not checked.
+    """
     name = config.architecture.removeprefix("timm:")
     base = name.partition(".")[0]
     if not timm.is_model(base):
         hint = did_you_mean(base, timm.list_models()) if base else ""
         near = hint if "did you mean" in hint else "; timm.list_models() names them"
-        raise ValueError(f"timm {timm.__version__} has no model {name!r}{near}")
+        raise InvalidInput(f"timm {timm.__version__} has no model {name!r}{near}")
     try:
         timm.get_pretrained_cfg(name)
     except RuntimeError:
         tags = timm.list_pretrained(f"{base}.*")
         near = did_you_mean(name, tags) if tags else "; there are none of that model"
-        raise ValueError(f"timm {timm.__version__} has no weights {name!r}{near}") from None
+        raise InvalidInput(f"timm {timm.__version__} has no weights {name!r}{near}") from None
     return name
 
 
 def _published(name: str) -> PretrainedCfg:
-    """What timm knows of the model's weights: their input and where they are."""
+    """Return what timm knows of a model's weights, such as their input size and address.
+
+    name: timm's name of the model, which must exist. A model without weights has the defaults of
+    PretrainedCfg, without addresses and with a side of 224 pixels.
+    """
     return timm.get_pretrained_cfg(name) or PretrainedCfg()
 
 
 def _image_side(config: Config, name: str) -> int:
+    """Return the side in pixels of the images that a config's network reads.
+
+    The side is the config's `input_side`, or, if `input_side` is None, the side that timm's model
+    `name` was trained with, 224 if timm does not know that side.
+    """
     return config.input_side or _published(name).input_size[-1]
 
 
 def _model(config: Config, name: str) -> nn.Module:
-    """The model with the weights that the config asks for, its classifier and pooling removed.
+    """Return a timm model with the config's weights, without its classifier and pooling.
 
-    It is built whole, because only then does timm load strictly; asked for a model without
-    classifier, it takes any file and leaves at random what the file lacks.
+    A model of a family that does not allow to remove the two keeps them. name: timm's name of the
+    model. The model is built with its classifier, which is removed afterwards. Without a
+    classifier timm would accept any file, and weights that the file lacks would stay random.
+    ImageNet's weights are downloaded if the hub's or torch's cache lacks them. A model or weights
+    that cannot be had raise InvalidInput, as does a damaged file in a cache.
     """
     sized = _published(name).fixed_input_size
     options = {"img_size": _image_side(config, name)} if sized else {}
@@ -138,32 +183,46 @@ def _model(config: Config, name: str) -> nn.Module:
         )
     else:
         model = _from_file(name, config.weights, options)
-    for pooling in ("", None):  # where a family refuses "" its own pooling stays
+    for pooling in ("", None):  # "" removes the pooling; None keeps it if the family refuses ""
         try:
             model.reset_classifier(0, pooling)  # type: ignore[operator]
             break
-        except _REFUSALS:  # FeatureMap then goes by forward_features
+        except _REFUSALS:  # FeatureMap then uses `forward_features`
             continue
     return model
 
 
 def _created(name: str, options: dict[str, Any]) -> nn.Module:
+    """Return timm's model `name` built with `options`; InvalidInput if it cannot be built.
+
+    options: arguments of timm.create_model by name. With `pretrained` the weights are downloaded
+    if a cache lacks them; OSError is raised if the download fails.
+    """
     with _refused_as(f"timm's {name} cannot be built"):
         return timm.create_model(name, **options)
 
 
 def _from_file(name: str, path: str, options: dict[str, Any]) -> nn.Module:
-    """The model with the weights of a file that holds it whole, its classifier included."""
+    """Return timm's model `name`, built with `options`, with the weights of the file `path`.
+
+    options: arguments of timm.create_model by name. The file must hold all weights, those of the
+    classifier included. Another file, or a missing or damaged file, raises InvalidInput.
+    """
     options = {"pretrained": True, "pretrained_cfg_overlay": {"file": path}, **options}
     try:
         return timm.create_model(name, **options)
-    except (*_REFUSALS, *DAMAGE, pickle.UnpicklingError, SafetensorError) as error:
-        raise ValueError(
+    except (*_REFUSALS, *DAMAGE, *PICKLE_DAMAGE) as error:
+        raise InvalidInput(
             f"{path} does not hold the weights of {name}: {one_line(error)[:_LONGEST]}"
         ) from None
 
 
 def _address(name: str) -> str:
+    """Return the URL of the weights of timm's model `name`, which must have weights.
+
+    The URL is on the Hugging Face hub if the weights are there. That URL names the file
+    model.safetensors, though the hub may hold another file instead.
+    """
     published = _published(name)
     if published.hf_hub_id:
         return f"{constants.ENDPOINT}/{published.hf_hub_id}/resolve/main/{_WEIGHT_FILES[0]}"
@@ -171,7 +230,12 @@ def _address(name: str) -> str:
 
 
 def _check_download(config: Config) -> None:
-    """Unreachable if the weights are neither in the hub's cache nor to be fetched."""
+    """Raise Unreachable if the weights of a config's model cannot be downloaded.
+
+    The error is raised if timm knows no weights of the model, or if the weights are on the Hugging
+    Face hub, not in the hub's cache, and the hub does not answer. Weights at other addresses are
+    not tried, and nothing is downloaded. An unknown model raises InvalidInput.
+    """
     name = member(config)
     hub_id = _published(name).hf_hub_id
     if not (hub_id or _published(name).url):
@@ -184,7 +248,14 @@ def _check_download(config: Config) -> None:
 
 
 def build(config: Config) -> FineTunedNetwork:
-    """The network with its backbone and an untrained head."""
+    """Return the network of a config, with timm's backbone and an untrained head.
+
+    The backbone's weights are those of `config.weights`: ImageNet's, which are downloaded if the
+    hub's or torch's cache lacks them, those of a file, or random ones for "none". The stages that
+    the config does not train are frozen. Random weights are drawn from torch's global random
+    state. InvalidInput is raised for a model that timm does not know or cannot build or train, or
+    that gives no map, and for weights that do not fit, are damaged or cannot be had.
+    """
     check_name(config.weights)
     name = member(config)
     model = _model(config, name)
@@ -209,9 +280,11 @@ def build(config: Config) -> FineTunedNetwork:
 
 @torch.no_grad()
 def _backbone(model: nn.Module, name: str, side: int) -> tuple[FeatureMap, int]:
-    """The model by call or else by `forward_features`, and the channels of the map it makes.
+    """Return a model as a FeatureMap, and C, the number of channels of its map.
 
-    Tried on a black image; ValueError if neither makes one.
+    The FeatureMap calls the model, or its `forward_features` if the call gives no map of a black
+    image of `side` x `side` pixels. If neither gives a map, InvalidInput is raised. name: timm's
+    name of the model, for the message. The model is left in evaluation mode.
     """
     refusals = []
     for by_call in (True, False):
@@ -220,24 +293,31 @@ def _backbone(model: nn.Module, name: str, side: int) -> tuple[FeatureMap, int]:
             return backbone, int(backbone(torch.zeros(1, 3, side, side)).shape[1])
         except _REFUSALS as error:
             refusals.append(one_line(error)[:_LONGEST])
-    raise ValueError(f"timm's {name} makes no map of images of {side} pixels: {refusals[0]}")
+    raise InvalidInput(f"timm's {name} makes no map of images of {side} pixels: {refusals[0]}")
 
 
 def _groups(model: nn.Module) -> list[list[str]]:
-    """Parameter names by timm's groups, the coarsest there are; else by the model's parts."""
+    """Return the names of a model's parameters in groups, from the input to the output.
+
+    The groups are timm's coarse groups if the model has such groups, otherwise timm's fine groups,
+    and the parts of the model (see `groups_by_part`) if timm has no groups at all.
+    """
     for coarse in (True, False):
         try:
             matcher = model.group_matcher(coarse=coarse)  # type: ignore[operator]
-            return list(group_parameters(model, matcher).values())  # the input's first
+            return list(group_parameters(model, matcher).values())
         except _REFUSALS:
             continue
     return groups_by_part(model)
 
 
 def check(config: Config) -> None:
-    """ValueError if timm has no such model, it is no backbone, or its weights are not to be had.
+    """Raise InvalidInput if a config's model or weights cannot be had on this machine.
 
-    The model is built without weights first: what then fails with a file is the file's fault.
+    The model must be known to timm and must give a map. ImageNet's weights are not downloaded: the
+    Hugging Face hub must answer if its cache lacks them, and weights elsewhere are not looked for.
+    The model is built once with random weights, and then with a file of weights if the config
+    names a file. An error of the second step is therefore an error of the file.
     """
     check_name(config.weights)
     member(config)

@@ -1,31 +1,39 @@
-"""VGG16's convolutions and a flattened head of 512 units.
+"""The convolutions of VGG16 and a head of 512 hidden units on the flattened map.
 
-27,579,237 parameters, 12,864,549 of them trainable with the backbone frozen.
+The network has 27,579,237 parameters, 12,864,549 of them trainable with a frozen backbone.
 """
 
 import torchvision
 from torch import nn
 
 from search_spaces.vgg16 import Config
-from trainables.fine_tuning import (
+from trainables.backbones import (
     IMAGENET_DEVIATION,
     IMAGENET_MEAN,
     FineTunedNetwork,
     Head,
+    check_weights,
+    fill_from_torchvision,
     input_normalisation,
+    is_file,
     stages_by_prefix,
 )
-from trainables.pretrained_weights import is_file
-from trainables.torchvision_weights import check_weights, fill_from_torchvision
 
 SOURCE = "student project, Pretrained_VGG.ipynb; backbone: Simonyan & Zisserman 2015, torchvision"
 _WEIGHTS = torchvision.models.VGG16_Weights.IMAGENET1K_V1
 _CHANNELS, _REDUCTION = 512, 32
-_BLOCKS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))  # convolutions by block
+# Numbers of the convolutions of each block among torchvision's layers.
+_BLOCKS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 
 
 def build(config: Config) -> FineTunedNetwork:
-    """The network with its pretrained backbone and an untrained head."""
+    """Return the network of a config, with a pretrained backbone and an untrained head.
+
+    The backbone's weights are those of `config.weights`: ImageNet's, which are downloaded if
+    torch's cache lacks them, those of a file, or random ones for "none". The stages that the
+    config does not train are frozen. Random weights are drawn from torch's global random state.
+    Weights that do not fit, are damaged or cannot be had raise InvalidInput.
+    """
     model = torchvision.models.vgg16(weights=None, init_weights=False)
     del model.classifier, model.avgpool
     fill_from_torchvision(model, config.weights, _WEIGHTS)
@@ -42,7 +50,11 @@ def build(config: Config) -> FineTunedNetwork:
 
 
 def check(config: Config) -> None:
-    """ValueError if the weights are not to be had, or are a file of another network."""
+    """Raise InvalidInput if a config's weights cannot be had or belong to another network.
+
+    ImageNet's weights are downloaded if torch's cache lacks them; a file in the cache is not read.
+    Weights of another file are tried in a network that is built for the check.
+    """
     check_weights(config.weights, _WEIGHTS)
     if is_file(config.weights):
         build(config)

@@ -1,6 +1,6 @@
-"""The student project's vision transformer: 64 patches, twelve blocks, a class token.
+"""The student project's vision transformer: by default 64 patches, 12 blocks, a class token.
 
-1,821,477 parameters as published, 64 of them a position row that nothing uses.
+The published network has 1,821,477 parameters, 64 of them a position row that nothing uses.
 """
 
 import torch
@@ -9,25 +9,39 @@ from torch import Tensor, nn
 
 from search_spaces.vision_transformer import Config
 from trainables.decision_tree import NUM_ANSWERS
-from trainables.dropout import Dropout
-from trainables.keras_layers import initialise_as_keras
-from trainables.network import IMAGE_SIDE, GalaxyNetwork, scaled, vote_fractions
+from trainables.layers import (
+    IMAGE_SIDE,
+    Dropout,
+    GalaxyNetwork,
+    initialise_as_keras,
+    scaled,
+    vote_fractions,
+)
 
 SOURCE = "student project, VisionTransformer_B16.ipynb, after Dosovitskiy et al. 2021"
 _CHANNELS = 64
-_LAYER_NORM_EPSILON = 1e-6  # as in the notebook; Keras has 1e-3, torch 1e-5
-_POSITION_RANGE = 0.05  # Keras draws embeddings uniformly within this
+_LAYER_NORM_EPSILON = 1e-6  # as in the notebook; the default is 1e-3 in Keras and 1e-5 in torch
+_POSITION_RANGE = 0.05  # Keras draws embeddings uniformly within +- this value
 
 
 class Attention(nn.Module):
-    """Self-attention whose heads are each as wide as the tokens, as Keras' key_dim=64 made it.
+    """A self-attention layer that maps tokens [B, N, C] to [B, N, C].
 
-    `fused_attn` and `attn_drop` bear timm's names: explanations turn the one off and watch the
-    other in both.
+    Each head is as wide as the tokens, as with key_dim=64 in the notebook's Keras layer.
+
+    num_heads: the number of heads. head_width: C, the width of a head. attn_drop: the dropout of
+    the attention weights; its output [B, heads, N, N] holds the weights in use. fused_attn: True
+    to use PyTorch's fused kernel, in which the attention weights cannot be read and `attn_drop` is
+    not called; training on a CPU never uses the fused kernel. The last two names are those of
+    timm's layers, because explanations read `attn_drop` and switch `fused_attn` off in both.
     """
 
     def __init__(self, channels: int, num_heads: int, dropout: float) -> None:
-        """Tokens [B, N, channels]; the inner width is num_heads x channels."""
+        """Build the untrained layers.
+
+        channels: C, width of a token and of each head. num_heads: number of heads, so that the
+        inner width is num_heads x channels. dropout: dropout rate of the attention weights.
+        """
         super().__init__()
         inner = num_heads * channels
         self.num_heads, self.head_width = num_heads, channels
@@ -37,6 +51,7 @@ class Attention(nn.Module):
         self.fused_attn = True
 
     def _heads(self, tokens: Tensor) -> Tensor:
+        """Map [B, N, heads x C] to a view [B, heads, N, C]."""
         return tokens.unflatten(2, (self.num_heads, self.head_width)).transpose(1, 2)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -44,7 +59,7 @@ class Attention(nn.Module):
         query, key, value = (
             self._heads(layer(tokens)) for layer in (self.query, self.key, self.value)
         )  # each [B, heads, N, C]
-        # PyTorch's own on a CPU drops out and goes backwards at a quarter of the speed of this
+        # On a CPU PyTorch's kernel with dropout trains at a quarter of the speed of `_mixed`.
         if self.fused_attn and not (self.training and tokens.device.type == "cpu"):
             dropout = self.attn_drop.p if self.training else 0.0
             mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
@@ -54,16 +69,24 @@ class Attention(nn.Module):
         return joined
 
     def _mixed(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Return the attention's output [B, heads, N, C] without PyTorch's fused kernel.
+
+        query, key, value: tensors [B, heads, N, C].
+        """
         scores = (query / self.head_width**0.5) @ key.transpose(2, 3)  # [B, heads, N, N]
         mixed: Tensor = self.attn_drop(scores.softmax(dim=3)) @ value
         return mixed
 
 
 class Block(nn.Module):
-    """A pre-norm transformer block: tokens [B, N, C] -> [B, N, C]."""
+    """A pre-norm transformer block that maps tokens [B, N, C] to [B, N, C]."""
 
     def __init__(self, channels: int, config: Config) -> None:
-        """The hidden layer is twice as wide as the tokens."""
+        """Build the untrained layers; the hidden layer is twice as wide as the tokens.
+
+        channels: C, width of a token. config: its `num_heads`, `attention_dropout`,
+        `dense_dropout` and `output_activation` are used.
+        """
         super().__init__()
         self.norms = nn.ModuleList(
             [nn.LayerNorm(channels, eps=_LAYER_NORM_EPSILON) for _ in range(2)]
@@ -76,7 +99,7 @@ class Block(nn.Module):
         self.ends_in_gelu = config.output_activation == "gelu"
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Map [B, N, C] to [B, N, C]."""
+        """Map tokens [B, N, C] to [B, N, C]."""
         tokens = tokens + self.attention(self.norms[0](tokens))
         hidden = self.dropout(F.gelu(self.dense[0](self.norms[1](tokens))))
         mixed = self.dense[1](hidden)
@@ -84,18 +107,27 @@ class Block(nn.Module):
 
 
 class VisionTransformer(GalaxyNetwork):
-    """Map images [B, 3, 64, 64] in 0..1 to vote fractions [B, 37]."""
+    """A network that maps images [B, 3, 64, 64] in 0..1 to vote fractions [B, 37].
+
+    class_token: the first token [1, 1, C]; if `as_published` is True in the config, a constant
+    zero that is not in the state_dict, otherwise a parameter. positions: the parameter [N + 1, C]
+    that is added to the class token and the N patches; as published there is one more row, which
+    nothing reads. `explained_layer` raises IndexError, because the network has no nn.Conv2d.
+    """
 
     class_token: Tensor
 
     def __init__(self, config: Config) -> None:
-        """Channels are the published 64 times `config.width`."""
+        """Build the untrained layers with C channels, `config.width` times the published 64.
+
+        The weights are drawn from torch's global random state.
+        """
         super().__init__()
         channels = scaled(_CHANNELS, config.width)
         self.patch_side = config.patch_side
         num_patches = (IMAGE_SIDE // config.patch_side) ** 2
         self.projection = nn.Linear(3 * config.patch_side**2, channels)
-        # the notebook asks for one row more than there are patches and class token
+        # the notebook has one row more than patches and class token need
         self.positions = nn.Parameter(
             torch.empty(num_patches + (2 if config.as_published else 1), channels)
         )
@@ -113,15 +145,19 @@ class VisionTransformer(GalaxyNetwork):
         nn.init.uniform_(self.positions, -_POSITION_RANGE, _POSITION_RANGE)
 
     def _patches(self, images: Tensor) -> Tensor:
-        """Map [B, 3, 64, 64] to patches [B, N, 3 x side^2], each in (row, column, channel)."""
+        """Map images [B, 3, 64, 64] to N patches [B, N, 3 x side^2].
+
+        The patches are in the order (row, column), the values of a patch in the order (row,
+        column, channel). side: the config's `patch_side`, in pixels; N = (64 / side)^2.
+        """
         side = self.patch_side
         grid = images.unflatten(3, (-1, side)).unflatten(2, (-1, side))  # [B, 3, h, side, w, side]
         return grid.permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map [B, 3, 64, 64] to [B, 37]."""
+        """Map images [B, 3, 64, 64] in 0..1 to vote fractions [B, 37] in 0..1."""
         patches = self.projection(self._patches(images))  # [B, N, C]
-        tokens = torch.cat([self.class_token.expand(len(images), -1, -1), patches], dim=1)
+        tokens = torch.cat([self.class_token.expand(images.shape[0], -1, -1), patches], dim=1)
         tokens = self.blocks(tokens + self.positions[: tokens.shape[1]])
         features = self.norm(tokens[:, 0])
         for layer in self.dense:
@@ -130,5 +166,5 @@ class VisionTransformer(GalaxyNetwork):
 
 
 def build(config: Config) -> VisionTransformer:
-    """The untrained network."""
+    """Return the untrained network of a config, with weights from torch's global random state."""
     return VisionTransformer(config)

@@ -1,4 +1,4 @@
-"""Training, validation and test rows: by hashed id, or exactly as the notebooks drew them."""
+"""The split into training, validation and test rows: by hashed id, or as in the notebooks."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from search_spaces.declaration import InvalidInput
 from trainables.galaxies.galaxy_file import Galaxies
 
 SplitName = Literal["hash", "seed"]
@@ -18,28 +19,39 @@ _NOTEBOOK_RANDOM_STATE = 42
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of the three parts, each sorted and disjoint from the others."""
+    """A division of a galaxy file's rows into three parts without common rows.
+
+    training, validation, test: the sorted row numbers of each part, int64 arrays.
+    """
 
     training: NDArray[np.int64]
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
 
     def parts(self) -> dict[str, NDArray[np.int64]]:
-        """The rows of each part under its name."""
+        """Return the row numbers of each part, by the keys "training", "validation" and "test"."""
         return {"training": self.training, "validation": self.validation, "test": self.test}
 
 
 def hashed_positions(ids: NDArray[np.int64]) -> NDArray[np.float64]:
-    """A number in 0..1 for each id, which depends on the id alone: [N] -> [N]."""
+    """Return a number in 0..1 for each galaxy id: ids [N] -> numbers [N] float64.
+
+    The number is a hash of the id, so an id has the same number in every file. The numbers of many
+    ids are spread evenly over 0..1.
+    """
     digests = (hashlib.blake2b(str(int(i)).encode(), digest_size=8).digest() for i in ids)
     return np.array([int.from_bytes(d, "big") / 2.0**64 for d in digests])
 
 
 def split_by_hash(ids: NDArray[np.int64], unbiased: NDArray[np.bool_] | None = None) -> Split:
-    """Split 64/16/20 by id, the same in every file that holds the galaxy.
+    """Split galaxies by id into about 64 % training, 16 % validation and 20 % test rows.
 
-    Where only some rows are `unbiased`, validation and test rows come from those alone, in the
-    same proportion, up to their shares of the whole file; all others are for training.
+    ids: galaxy ids [N]. unbiased: flags [N] of the rows that may serve for validation or test;
+    None means all rows. Without flags a galaxy is in the same part in every file. With flags all
+    validation and test rows are unbiased, in the proportion 16 to 20, and make up at most about
+    16 % and 20 % of all N rows. All other rows are for training. If at most 36 % of the rows are
+    unbiased, all of them serve for validation and test, and no unbiased row is for training. A
+    part of few galaxies may be empty.
     """
     position = hashed_positions(ids)
     eligible = np.ones(len(ids), dtype=bool) if unbiased is None else unbiased
@@ -52,23 +64,39 @@ def split_by_hash(ids: NDArray[np.int64], unbiased: NDArray[np.bool_] | None = N
 
 
 def _shuffled_parts(num_rows: int, share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """What scikit-learn's train_test_split(test_size=share, random_state=42) would pick."""
+    """Return the (training, test) rows that scikit-learn draws from `num_rows` rows.
+
+    The rows are those of train_test_split(test_size=share, random_state=42), in its order. share:
+    the share of test rows, 0..1; the number of test rows is rounded up. Either part may be empty.
+    """
     order = np.random.RandomState(_NOTEBOOK_RANDOM_STATE).permutation(num_rows)
     num_test = int(np.ceil(share * num_rows))
     return order[num_test:], order[:num_test]
 
 
 def split_as_notebooks(num_rows: int) -> Split:
-    """The notebooks' split: a fifth for the test, then a fifth of the rest for validation."""
+    """Return the notebooks' split of `num_rows` rows, which depends on the number of rows alone.
+
+    A fifth of the rows, rounded up, is for the test, then a fifth of the remaining rows, rounded
+    up, for validation. With fewer than 3 rows a part is empty.
+    """
     rest, test = _shuffled_parts(num_rows, 0.2)
     training, validation = _shuffled_parts(len(rest), 0.2)
     return Split(np.sort(rest[training]), np.sort(rest[validation]), np.sort(test))
 
 
 def split_galaxies(galaxies: Galaxies, name: SplitName, num_galaxies: int | None = None) -> Split:
-    """Split a file by rule `name`; `num_galaxies` keeps that many, the first by hashed id."""
+    """Return the split of a galaxy file into training, validation and test rows.
+
+    name: "hash" splits by hashed id and holds out unbiased galaxies only (see `split_by_hash`);
+    "seed" splits as the notebooks do and ignores the flags `galaxies.unbiased`. num_galaxies: the
+    number of galaxies to keep, from 10 to the number in the file. Each part then keeps the same
+    share of its rows, rounded, chosen by a second hash of the id, so the sum may miss the number
+    by 1. None keeps all galaxies. InvalidInput is raised if the number is out of range, or if a
+    part would hold no galaxy.
+    """
     if num_galaxies is not None and not 10 <= num_galaxies <= len(galaxies):
-        raise ValueError(
+        raise InvalidInput(
             f"the number of galaxies must lie in 10..{len(galaxies)}, got {num_galaxies}"
         )
     if name == "seed":
@@ -79,27 +107,43 @@ def split_galaxies(galaxies: Galaxies, name: SplitName, num_galaxies: int | None
         split = _thinned(split, galaxies.ids, num_galaxies / len(galaxies))
     for part, rows in split.parts().items():
         if len(rows) == 0:
-            raise ValueError(f"no galaxy falls to the {part} part; give more galaxies")
+            raise InvalidInput(f"the {part} part would hold no galaxy; give more galaxies")
     return split
 
 
 def save_split(path: Path, split: Split, ids: NDArray[np.int64]) -> None:
-    """Write the rows of each part, and for readers the galaxies' ids."""
+    """Write a split as an npz file with the row numbers and the galaxy ids of each part.
+
+    path: numpy adds .npz to a name with another ending. The folder must exist, and an existing
+    file is overwritten. ids: ids [N] of all galaxies of the galaxy file. The ids are for people
+    who read the file; `load_split` does not need them. OSError is raised if the file cannot be
+    written; then a part of the file may remain.
+    """
     parts = split.parts()
     np.savez(path, **dict[str, Any](parts | {f"{n}_ids": ids[r] for n, r in parts.items()}))
 
 
 def load_split(path: Path) -> Split:
-    """Read what `save_split` wrote."""
+    """Read a split from the npz file that `save_split` wrote.
+
+    A missing or damaged file raises numpy's own error, such as OSError, ValueError, EOFError,
+    KeyError or zipfile.BadZipFile.
+    """
     with np.load(path) as stored:
         return Split(stored["training"], stored["validation"], stored["test"])
 
 
 def _thinned(split: Split, ids: NDArray[np.int64], share: float) -> Split:
-    """The same share of each part, chosen by a hash that is independent of the split's."""
+    """Return a split that keeps the same share of the rows of each part.
+
+    ids: ids [N] of all galaxies. share: the kept share, 0..1; the number of kept rows is rounded,
+    and may be 0. The kept rows are those with the lowest hash of -1 - id, which is independent of
+    the hash that made the split.
+    """
     position = hashed_positions(-1 - ids)
 
     def keep(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the kept rows of one part, sorted."""
         chosen = rows[np.argsort(position[rows], kind="stable")]
         return np.sort(chosen[: round(share * len(rows))])
 

@@ -1,5 +1,5 @@
-"""Simulated galaxies with volunteers' votes: latents, images, answers down the tree."""
+"""Simulated galaxies and volunteers' votes: latents, images, and answers along the tree."""
 
-from trainables.simulation.galaxies import SimulatedGalaxies, simulate_galaxies
+import lazy_loader
 
-__all__ = ["SimulatedGalaxies", "simulate_galaxies"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""From light to picture: blur, pixels, noise and the colour stretch of the SDSS images."""
+"""The camera of the simulation: blur, pixels, noise and the colour stretch of SDSS images."""
 
 from functools import cache
 
@@ -8,24 +8,28 @@ from scipy import fft
 
 from trainables.simulation.light_profiles import GRID_SIZE, Map
 
-IMAGE_SIZE = 64
-OVERSAMPLING = GRID_SIZE // IMAGE_SIZE
-MOFFAT_BETA = 3.0  # wings of a ground-based point-spread function
-SEEING_STEP = 0.1  # pixels: kernels are tabulated at this spacing
+IMAGE_SIZE = 64  # pixels
+OVERSAMPLING = GRID_SIZE // IMAGE_SIZE  # grid steps a pixel, along each axis
+MOFFAT_BETA = 3.0  # gives the wings of a ground-based point-spread function
+SEEING_STEP = 0.1  # pixels between the widths of the stored blur kernels
 
-TYPICAL_FLUX = 40000.0  # counts of a galaxy of log_brightness 0
+TYPICAL_FLUX = 40000.0  # counts of a galaxy with log_brightness 0
 SKY_VARIANCE = 6.0  # counts^2 a pixel
-STRETCH_SOFTENING = 0.035  # of Lupton et al. 2004: linear below 1 / this, logarithmic above
-STRETCH_WHITE = 750.0  # counts that become full white
-PEDESTAL = 0.013  # brightness of the empty sky
-# Red, green and blue of old and of young stars, as gri composites show them.
+STRETCH_SOFTENING = 0.035  # Lupton et al. 2004: linear below 1 / 0.035 counts, logarithmic above
+STRETCH_WHITE = 750.0  # counts that are shown as full white
+PEDESTAL = 0.013  # brightness of the empty sky, where 1 is full white
+# Brightness of old and of young stars in red, green and blue, as in composites of the bands gri.
 OLD_COLOUR = (1.22, 1.00, 0.68)
 YOUNG_COLOUR = (0.86, 0.97, 1.08)
 
 
 @cache
 def _blur(step: int) -> NDArray[np.complex64]:
-    """Transform [128, 65] of a Moffat kernel whose width is `step` seeing steps."""
+    """Return the real Fourier transform [128, 65] of a Moffat kernel with a total of 1.
+
+    step: full width at half maximum of the kernel, in units of SEEING_STEP, at least 1. The array
+    is kept for later calls and must not be changed.
+    """
     width = step * SEEING_STEP * OVERSAMPLING
     core = width / (2 * np.sqrt(2 ** (1 / MOFFAT_BETA) - 1))
     offset = np.minimum(np.arange(GRID_SIZE), GRID_SIZE - np.arange(GRID_SIZE))
@@ -35,18 +39,31 @@ def _blur(step: int) -> NDArray[np.complex64]:
 
 @cache
 def _grain(step: int) -> Map:
-    """Filter [64, 33] that makes white noise as coarse as resampled pixels, variance kept."""
-    width = 0.3 * step * SEEING_STEP  # pixels: cut-outs enlarged more are blurred and coarser
+    """Return a filter [64, 33] in Fourier space that gives noise the grain of resampled pixels.
+
+    The noise's real Fourier transform is multiplied by the filter, which keeps the variance of
+    white noise. step: full width at half maximum of the blur, in units of SEEING_STEP. The array
+    is kept for later calls and must not be changed.
+    """
+    width = 0.3 * step * SEEING_STEP  # pixels: a cut-out that is enlarged more has coarser noise
     waves2 = np.fft.fftfreq(IMAGE_SIZE)[:, None] ** 2 + np.fft.rfftfreq(IMAGE_SIZE)[None] ** 2
     gain = np.exp(-2 * (np.pi * width) ** 2 * waves2)
-    inner = np.r_[1.0, np.full(IMAGE_SIZE // 2 - 1, 2.0), 1.0]  # rfft2 holds these columns once
+    # rfft2 stores the inner columns once, but they count twice in the variance
+    inner = np.r_[1.0, np.full(IMAGE_SIZE // 2 - 1, 2.0), 1.0]
     return (gain / np.sqrt((gain**2 * inner).sum() / IMAGE_SIZE**2)).astype(np.float32)
 
 
 def photograph(
     old: Map, young: Map, *, log_brightness: float, seeing: float, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Picture [64, 64, 3] of maps [128, 128] of old and young light, each in galaxies' totals."""
+    """Return the picture [64, 64, 3] uint8 that a survey would take of a galaxy.
+
+    The channels are red, green and blue; rows grow downwards. old, young: maps [128, 128] of the
+    light of old and of young stars; a total of 1 in both maps together is the light of the galaxy.
+    The maps are not changed. log_brightness: natural logarithm of the galaxy's light relative to
+    TYPICAL_FLUX. seeing: full width at half maximum of the blur, in pixels of the picture, at
+    least 0.1; it is rounded to 0.1. rng: random generator of the noise.
+    """
     step = round(seeing / SEEING_STEP)
     blurred = fft.irfft2(fft.rfft2(np.stack([old, young])) * _blur(step))
     pixels = blurred.reshape(2, IMAGE_SIZE, OVERSAMPLING, IMAGE_SIZE, OVERSAMPLING)
@@ -60,7 +77,12 @@ def photograph(
 
 
 def stretched(bands: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Counts [3, H, W] to 0..255 by the colour-preserving asinh stretch (Lupton et al. 2004)."""
+    """Return the bands [3, H, W], in counts, as pixels [3, H, W] uint8 by an asinh stretch.
+
+    The bands are red, green and blue; the counts of the sky are taken off already, so noise may be
+    negative. The stretch is that of Lupton et al. 2004, which keeps colours, with a pedestal for
+    the sky. Counts outside the range of the stretch become 0 or 255.
+    """
     mean = np.maximum(bands.mean(axis=0), 1e-3)
     top = np.arcsinh(STRETCH_SOFTENING * STRETCH_WHITE)
     brightness = np.arcsinh(STRETCH_SOFTENING * mean) / top

@@ -1,4 +1,4 @@
-"""Simulated galaxies by the thousand: images, votes and the probabilities behind the votes."""
+"""Sets of simulated galaxies: images, votes, and the mean of the votes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from search_spaces.declaration import InvalidInput
 from trainables.decision_tree import NUM_ANSWERS
 from trainables.simulation.camera import IMAGE_SIZE
 from trainables.simulation.latents import draw_latents
@@ -17,35 +18,45 @@ from trainables.simulation.volunteers import (
     vote_fractions,
 )
 
-MEAN_VOTES, SPREAD_VOTES = 44, 5  # volunteers a galaxy, as in Galaxy Zoo 2
+MEAN_VOTES, SPREAD_VOTES = 44, 5  # mean and deviation of the volunteers a galaxy in Galaxy Zoo 2
 FEWEST_VOTES, MOST_VOTES = 30, 60
 
 
 @dataclass(frozen=True)
 class SimulatedGalaxies:
-    """N galaxies; the columns of all [N, 37] arrays are Kaggle's, in Kaggle's order."""
+    """A set of N simulated galaxies, whose 37 answers are in the order of Kaggle's columns.
 
-    images: NDArray[np.uint8]  # [N, 64, 64, 3]
-    target: NDArray[np.float32]  # [N, 37] cumulative vote fractions
-    ids: NDArray[np.int64]  # [N] 1, 2, ..., N
-    num_votes: NDArray[np.int16]  # [N] volunteers asked
-    counts: NDArray[np.int16]  # [N, 37] votes
-    probabilities: NDArray[np.float32]  # [N, 37] what `target` would be of endless volunteers
+    images: pixels [N, 64, 64, 3]. target: Kaggle's cumulative vote fractions [N, 37] in 0..1.
+    ids: the numbers 1, 2, ..., N. num_votes: number of volunteers of each galaxy [N], 30 to 60.
+    counts: number of votes for each answer [N, 37]. probabilities: the mean [N, 37] of `target`,
+    in 0..1, over many groups of volunteers who vote on the same galaxy (see
+    `joint_probabilities`).
+    """
+
+    images: NDArray[np.uint8]
+    target: NDArray[np.float32]
+    ids: NDArray[np.int64]
+    num_votes: NDArray[np.int16]
+    counts: NDArray[np.int16]
+    probabilities: NDArray[np.float32]
 
 
 def simulate_galaxies(
     num_galaxies: int, *, seed: int = 0, on_progress: Callable[[int], None] | None = None
 ) -> SimulatedGalaxies:
-    """Draw galaxies, paint them and let volunteers vote; about 3 ms a galaxy.
+    """Return simulated galaxies with images and votes; one galaxy takes about 3 ms.
 
-    Galaxy i depends on the seed and on i alone, not on how many are drawn. `on_progress` is
-    called after each galaxy with the number done. Raises ValueError if num_galaxies < 1 or
-    seed < 0.
+    Galaxy i depends on `seed` and on i alone, not on the number of galaxies. 2 % of the galaxies
+    are bright stars or trails of satellites, not galaxies.
+
+    num_galaxies: number of galaxies, at least 1. seed: random seed, at least 0. on_progress: a
+    function that is called with the number of finished galaxies after each galaxy. A smaller
+    num_galaxies or seed raises InvalidInput.
     """
     if num_galaxies < 1:
-        raise ValueError(f"num_galaxies must be at least 1, got {num_galaxies}")
+        raise InvalidInput(f"num_galaxies must be at least 1, got {num_galaxies}")
     if seed < 0:
-        raise ValueError(f"seed must be at least 0, got {seed}")
+        raise InvalidInput(f"seed must be at least 0, got {seed}")
     galaxies = SimulatedGalaxies(
         images=np.zeros((num_galaxies, IMAGE_SIZE, IMAGE_SIZE, 3), dtype=np.uint8),
         target=np.zeros((num_galaxies, NUM_ANSWERS), dtype=np.float32),
@@ -62,6 +73,7 @@ def simulate_galaxies(
 
 
 def _simulate_into(galaxies: SimulatedGalaxies, i: int, rng: np.random.Generator) -> None:
+    """Draw one galaxy from `rng` and write it into row i of the arrays of `galaxies`."""
     latents = draw_latents(rng)
     conditional = answer_probabilities(latents)
     num_votes = int(np.clip(rng.normal(MEAN_VOTES, SPREAD_VOTES), FEWEST_VOTES, MOST_VOTES))

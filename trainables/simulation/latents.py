@@ -1,7 +1,9 @@
-"""What a simulated galaxy is: its physical latents, and how they are drawn.
+"""The latents of a simulated galaxy, that is the physical properties, and how they are drawn.
 
-Lengths are in half-widths of the image (32 pixels), angles in radians unless named otherwise.
-The distributions are chosen to resemble Kaggle's cut-outs, which scale with the galaxy's size.
+The functions draw from the random generator `rng`, whose state changes. Lengths are in half-widths
+of the image (32 pixels). In the image x grows to the right and y downwards. Angles are in radians
+unless the name says degrees, and turn from the x axis towards the y axis. The distributions are
+chosen to resemble Kaggle's cut-outs, whose size on the sky scales with the size of the galaxy.
 """
 
 from dataclasses import dataclass
@@ -11,12 +13,12 @@ import numpy as np
 from trainables.decision_tree import QUESTIONS
 
 ODD_FEATURES: tuple[str, ...] = next(q.answers for q in QUESTIONS if q.name == "odd feature")
-NUM_ARMS = (1, 2, 3, 4, 6)  # 6 stands for "more"
+NUM_ARMS = (1, 2, 3, 4, 6)  # 6 stands for the answer "more"
 NUM_ARMS_SHARE = (0.06, 0.58, 0.15, 0.07, 0.14)
 BODY_SHARE = (0.38, 0.60, 0.02)  # spheroid, disk, star
-EDGE_ON_COSINE = 0.22  # a disk flatter on the sky than this is drawn from the side
+EDGE_ON_COSINE = 0.22  # a disk with a smaller cosine of the inclination is drawn edge-on
 
-# How often each odd feature is drawn, by body; the rest of the galaxies have none.
+# Fraction of the galaxies that get each odd feature, by body; all other galaxies have none.
 SPHEROID_ODD_SHARE = {
     "lens or arc": 0.012,
     "disturbed": 0.03,
@@ -37,7 +39,12 @@ EDGE_ON_ODD_SHARE = {"disturbed": 0.04, "other": 0.05, "merger": 0.05, "dust lan
 
 @dataclass(frozen=True)
 class Spheroid:
-    """A smooth galaxy: a Sersic profile of one axis ratio."""
+    """A smooth galaxy with a Sersic profile and one axis ratio.
+
+    effective_radius: radius of half of the light along the long axis, in half-widths of the image.
+    sersic_index: index n of the profile. axis_ratio: short axis divided by long axis, above 0 and
+    at most 1.
+    """
 
     effective_radius: float
     sersic_index: float
@@ -46,14 +53,24 @@ class Spheroid:
 
 @dataclass(frozen=True)
 class Disk:
-    """A disk galaxy seen at some inclination, with its arms, its bar and its bulge's shape.
+    """A disk galaxy at some inclination, with arms, a bar and the shape of the bulge.
 
-    A strength of 0 means that there is no bar, or are no arms; 1 is as strong as they come.
+    scale_length: exponential scale length, in half-widths of the image. cos_inclination: cosine of
+    the inclination, 0 (edge-on) to 1 (face-on). thickness: axis ratio of the disk seen exactly
+    edge-on. bulge_radius: effective radius of the bulge, in scale lengths. bulge_index: Sersic
+    index of the bulge. boxy_bulge: True if the bulge is boxy when seen edge-on.
+    bar_strength, arm_strength: 0 for no bar or no arms, up to 1 for the strongest.
+    bar_length: half the length of the bar, in scale lengths. bar_angle: angle of the bar to the
+    long axis of the disk, in the plane of the disk. num_arms: one of NUM_ARMS, also in a disk
+    without arms. pitch_degrees: pitch angle of the arms, in degrees. winding: the sense in which
+    the arms turn, +1 if an arm's angle grows with the radius, -1 if the angle falls. arm_phase:
+    angle of the first arm at one scale length, in the plane of the disk. flocculence: 0 for smooth
+    arms to 1 for patchy arms.
     """
 
     scale_length: float
     cos_inclination: float
-    thickness: float  # axis ratio seen exactly edge-on
+    thickness: float
     bulge_radius: float
     bulge_index: float
     boxy_bulge: bool
@@ -63,25 +80,31 @@ class Disk:
     arm_strength: float
     num_arms: int
     pitch_degrees: float
-    winding: int  # +1 or -1: the sense in which the arms turn
+    winding: int
     arm_phase: float
-    flocculence: float  # 0: smooth arms, 1: torn to patches
+    flocculence: float
 
     @property
     def edge_on(self) -> bool:
-        """Whether the disk is drawn from the side."""
+        """True if the disk is drawn edge-on, that is if cos_inclination < EDGE_ON_COSINE."""
         return self.cos_inclination < EDGE_ON_COSINE
 
     @property
     def axis_ratio(self) -> float:
-        """Axis ratio on the sky of an oblate disk (Hubble 1926)."""
+        """The disk's short axis divided by its long axis on the sky, above 0 and at most 1.
+
+        The axis ratio is that of an oblate spheroid (Hubble 1926).
+        """
         cos2 = self.cos_inclination**2
         return float(np.sqrt(cos2 * (1 - self.thickness**2) + self.thickness**2))
 
 
 @dataclass(frozen=True)
 class Star:
-    """No galaxy at all: a bright star with diffraction spikes, or a satellite's trail."""
+    """A bright star, or the trail of a satellite, in place of a galaxy.
+
+    trail: True for a trail across the image, False for a star with diffraction spikes.
+    """
 
     trail: bool
 
@@ -91,20 +114,29 @@ Body = Spheroid | Disk | Star
 
 @dataclass(frozen=True)
 class Latents:
-    """All that determines what volunteers see of one galaxy, noise apart."""
+    """A set of all properties of one galaxy that decide what volunteers see, apart from noise.
+
+    body: the spheroid, disk or star. bulge_fraction: fraction of the light in the bulge, 0..1; 1
+    for a spheroid and for a star. position_angle: angle of the long axis, or of a trail, to the x
+    axis of the image. centre: (x, y) of the galaxy, in half-widths of the image from the middle.
+    log_brightness: natural logarithm of the brightness relative to a typical galaxy. seeing: full
+    width at half maximum of the blur, in pixels of the final image. youth: colour, from 0 (red and
+    old) to 1 (blue and young); a star's colour is drawn elsewhere. odd: one of ODD_FEATURES, or
+    None.
+    """
 
     body: Body
-    bulge_fraction: float  # of the light; 1 for a spheroid
+    bulge_fraction: float
     position_angle: float
     centre: tuple[float, float]
-    log_brightness: float  # natural logarithm, relative to a typical galaxy
-    seeing: float  # full width at half maximum of the blur, in pixels of the final image
-    youth: float  # colour: 0 red and old, 1 blue and young
+    log_brightness: float
+    seeing: float
+    youth: float
     odd: str | None
 
 
 def draw_latents(rng: np.random.Generator) -> Latents:
-    """Draw one galaxy, or now and then a star in its place."""
+    """Return the latents of one galaxy, or in 2 % of all draws of a star, drawn from `rng`."""
     kind = rng.choice(3, p=BODY_SHARE)
     body = (draw_spheroid, draw_disk, draw_star)[kind](rng)
     return Latents(
@@ -120,7 +152,7 @@ def draw_latents(rng: np.random.Generator) -> Latents:
 
 
 def draw_spheroid(rng: np.random.Generator) -> Spheroid:
-    """Draw a smooth galaxy, from round to cigar-shaped."""
+    """Return a smooth galaxy, from round to cigar-shaped, drawn from `rng`."""
     return Spheroid(
         effective_radius=float(np.exp(rng.normal(-1.00, 0.25))),
         sersic_index=rng.uniform(1.0, 3.5),
@@ -129,12 +161,15 @@ def draw_spheroid(rng: np.random.Generator) -> Spheroid:
 
 
 def draw_disk(rng: np.random.Generator) -> Disk:
-    """Draw a disk at a random inclination: about four in ten barred, three in four with arms."""
+    """Return a disk at a random inclination, drawn from `rng`.
+
+    40 % of the disks have a bar and 76 % have arms.
+    """
     return Disk(
         scale_length=float(np.exp(rng.normal(-1.42, 0.20))),
         cos_inclination=rng.uniform(0, 1),
         thickness=rng.uniform(0.14, 0.28),
-        bulge_radius=rng.uniform(0.25, 0.55),  # in scale lengths, as is the bar's length
+        bulge_radius=rng.uniform(0.25, 0.55),
         bulge_index=rng.uniform(1, 3.5),
         boxy_bulge=bool(rng.random() < 0.25),
         bar_strength=float((rng.random() < 0.40) * rng.beta(2, 2)),
@@ -150,12 +185,16 @@ def draw_disk(rng: np.random.Generator) -> Disk:
 
 
 def draw_star(rng: np.random.Generator) -> Star:
-    """Draw a star, half of them trailed."""
+    """Return a star drawn from `rng`; half of all draws are trails of satellites."""
     return Star(trail=bool(rng.random() < 0.5))
 
 
 def draw_odd_feature(body: Body, rng: np.random.Generator) -> str | None:
-    """Draw one of ODD_FEATURES that the body can have, or none."""
+    """Return an odd feature that `body` can have, or None, drawn from `rng`.
+
+    The feature is one of ODD_FEATURES and has the share that the tables above give. The result is
+    None for most galaxies and for every star.
+    """
     if isinstance(body, Star):
         return None
     share = SPHEROID_ODD_SHARE

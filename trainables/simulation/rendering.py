@@ -1,4 +1,9 @@
-"""Latents to image: the galaxy, its odd feature, whatever else is in the field."""
+"""The image of a galaxy from its latents: the galaxy, its odd feature, and the field around it.
+
+The field is what else lies in the image: foreground stars and a background galaxy. Light maps
+[128, 128] are in units of the galaxy's total light without odd feature and field. Lengths and
+positions are in half-widths of the image. Chance is drawn from the random generator `rng`.
+"""
 
 from dataclasses import replace
 
@@ -10,14 +15,18 @@ from trainables.simulation.camera import photograph
 from trainables.simulation.latents import Disk, Latents, Spheroid, Star, draw_disk, draw_spheroid
 from trainables.simulation.light_profiles import GRID_SIZE, Map, X, Y
 
-NUM_FIELD_STARS = 2.2  # mean number in an image
-FIELD_STAR_LOG10_FLUX = (-2.7, -1.3)  # of the galaxy's light
-FIELD_MARGIN = 6  # grid steps without stars: their blur would reappear at the far side
-FIELD_GALAXY_SHARE = 0.35  # images with a small galaxy in the background
+NUM_FIELD_STARS = 2.2  # mean number of stars in an image
+FIELD_STAR_LOG10_FLUX = (-2.7, -1.3)  # range, relative to the galaxy's light
+FIELD_MARGIN = 6  # grid steps without stars; a star's blur would reappear at the opposite edge
+FIELD_GALAXY_SHARE = 0.35  # fraction of images with a small galaxy in the background
 
 
 def render(latents: Latents, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Draw the image [64, 64, 3] of one galaxy."""
+    """Return the image [64, 64, 3] uint8 of one galaxy or star.
+
+    The channels are red, green and blue. rng: random generator of all details that the latents
+    leave open, such as the field and the noise.
+    """
     if isinstance(latents.body, Star):
         old, young = star_light(latents.body, latents, rng)
     else:
@@ -30,7 +39,12 @@ def render(latents: Latents, rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def galaxy_light(latents: Latents, rng: np.random.Generator) -> tuple[Map, Map]:
-    """Old and young light of the galaxy alone; together their total is 1."""
+    """Return the maps [128, 128] of old and young light of a galaxy without its field.
+
+    The two maps together have a total of 1. Of the odd features only two are drawn: a dust lane in
+    an edge-on disk and a ring in any other disk. The body of `latents` must be a spheroid or a
+    disk; a star raises ValueError. rng: random generator of the patches in the arms.
+    """
     body, (x0, y0) = latents.body, latents.centre
     x, y = light.rotated(X - np.float32(x0), Y - np.float32(y0), latents.position_angle)
     if isinstance(body, Spheroid):
@@ -50,7 +64,12 @@ def galaxy_light(latents: Latents, rng: np.random.Generator) -> tuple[Map, Map]:
 
 
 def star_light(body: Star, latents: Latents, rng: np.random.Generator) -> tuple[Map, Map]:
-    """A bright star with diffraction spikes, or a trail across the image."""
+    """Return the maps [128, 128] of old and young light of a star with spikes, or of a trail.
+
+    The two maps together have a total of 1.2 for a star and 1.6 for a trail, in units of a
+    galaxy's light. body: the star of `latents`, whose centre and position angle are used. rng:
+    random generator of the colour.
+    """
     x, y = light.rotated(X, Y, latents.position_angle)
     if body.trail:
         core = 0.4 * light.blob(*latents.centre, 0.02)
@@ -67,7 +86,13 @@ def star_light(body: Star, latents: Latents, rng: np.random.Generator) -> tuple[
 def with_odd_feature(
     old: Map, young: Map, odd: str | None, rng: np.random.Generator
 ) -> tuple[Map, Map]:
-    """Add what makes a galaxy odd; rings and dust lanes are drawn with the disk itself."""
+    """Return the maps [128, 128] of old and young light with an odd feature added.
+
+    old, young: the maps before, which are not changed in place. odd: one of ODD_FEATURES, or None
+    for no feature. "ring" and "dust lane" change nothing here, because `galaxy_light` draws rings
+    and dust lanes with the disk. rng: random generator of the feature's shape. A map that does not
+    change is returned itself, not as a copy. Most features change the total light.
+    """
     if odd == "lens or arc":
         young = young + 0.12 * arc(rng, radius=rng.uniform(0.3, 0.42), width=0.025, lag=0.0)
     elif odd == "disturbed":
@@ -84,7 +109,13 @@ def with_odd_feature(
 
 
 def arc(rng: np.random.Generator, *, radius: float, width: float, lag: float) -> Map:
-    """A piece of a circle about the centre, total 1; `lag` opens it to a spiral tail."""
+    """Return the map [128, 128] of an arc around the image's centre, with a total of 1.
+
+    The direction from the centre in which the arc lies is drawn from `rng`. radius: distance of
+    the arc from the centre. width: standard deviation across the arc. Both are in half-widths of
+    the image. lag: radians by which the arc turns per half-width of distance; 0 gives a piece of a
+    circle, other values give a piece of a spiral.
+    """
     distance = np.sqrt(X**2 + Y**2)
     turned = np.arctan2(Y, X) - rng.uniform(0, 2 * np.pi) - lag * (distance - radius)
     off = np.mod(turned + np.pi, 2 * np.pi) - np.pi
@@ -94,7 +125,11 @@ def arc(rng: np.random.Generator, *, radius: float, width: float, lag: float) ->
 
 
 def with_tail(old: Map, young: Map, rng: np.random.Generator) -> tuple[Map, Map]:
-    """Add a tidal tail with a sixth of the galaxy's light."""
+    """Return the maps [128, 128] of old and young light with a tidal tail added.
+
+    The tail adds a light of 0.16, in units of the light of the galaxy without odd feature, at a
+    place drawn from `rng`. The maps `old` and `young` are not changed in place.
+    """
     tail = arc(
         rng,
         radius=rng.uniform(0.38, 0.55),
@@ -105,16 +140,24 @@ def with_tail(old: Map, young: Map, rng: np.random.Generator) -> tuple[Map, Map]
 
 
 def lopsided(old: Map, young: Map, rng: np.random.Generator) -> tuple[Map, Map]:
-    """Brighten one side of the galaxy and dim the other."""
+    """Return the maps [128, 128] of old and young light with one side brighter than the other.
+
+    The direction is drawn from `rng`. The total light changes. The maps `old` and `young` are not
+    changed in place.
+    """
     side, _ = light.rotated(X, Y, rng.uniform(0, 2 * np.pi))
     weight = np.clip(1 + 2.2 * side, 0.2, 2.2)
     return old * weight, young * weight
 
 
 def irregular(old: Map, young: Map, rng: np.random.Generator) -> tuple[Map, Map]:
-    """Break the galaxy into blue clumps, keeping its total light."""
+    """Return the maps [128, 128] of old and young light broken into blue clumps.
+
+    The clumps are drawn from `rng`. The total light of both maps together stays the same. The maps
+    `old` and `young` are not changed in place.
+    """
     total = old.sum() + young.sum()
-    shift = rng.integers(-9, 10, size=2)  # grid steps: the old stars no longer share a centre
+    shift = rng.integers(-9, 10, size=2)  # grid steps: the old light loses its common centre
     clumps = np.exp(1.1 * light.smooth_field(rng, 6))
     mixed = 0.35 * old + 0.25 * np.roll(old, shift, axis=(0, 1))
     young = (young + 0.5 * old) * clumps
@@ -123,7 +166,11 @@ def irregular(old: Map, young: Map, rng: np.random.Generator) -> tuple[Map, Map]
 
 
 def companion(rng: np.random.Generator) -> tuple[Map, Map]:
-    """Old and young light of a second galaxy that the first one is merging with."""
+    """Return the maps [128, 128] of old and young light of a second galaxy for a merger.
+
+    The second galaxy is drawn from `rng`. The second galaxy has 0.3 to 0.8 of the light of the
+    first galaxy and lies 0.25 to 0.5 half-widths from the image's centre.
+    """
     angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 0.5)
     body: Disk | Spheroid = draw_disk(rng) if rng.random() < 0.5 else draw_spheroid(rng)
     if isinstance(body, Disk):
@@ -146,7 +193,11 @@ def companion(rng: np.random.Generator) -> tuple[Map, Map]:
 
 
 def add_field(old: Map, young: Map, rng: np.random.Generator) -> None:
-    """Add, in place, foreground stars and perhaps a small background galaxy."""
+    """Add foreground stars, and a small background galaxy in 35 % of all images, in place.
+
+    old, young: maps [128, 128] of old and young light, which are changed and must be float32. rng:
+    random generator of the number, places and brightness of the stars and of the galaxy.
+    """
     for _ in range(rng.poisson(NUM_FIELD_STARS)):
         row, column = rng.integers(FIELD_MARGIN, GRID_SIZE - FIELD_MARGIN, size=2)
         flux = 10 ** rng.uniform(*FIELD_STAR_LOG10_FLUX)

@@ -1,0 +1,15 @@
+from .held_out import HeldOut as HeldOut
+from .held_out import ImageRows as ImageRows
+from .json_document import JsonDocument as JsonDocument
+from .leaderboard import Leaderboard as Leaderboard
+from .leaderboard import best_trial as best_trial
+from .leaderboard import both_objectives as both_objectives
+from .leaderboard import make_leaderboard as make_leaderboard
+from .leaderboard import pareto_front as pareto_front
+from .leaderboard import published_trial as published_trial
+from .leaderboard import ranked as ranked
+from .trial_record import Curves as Curves
+from .trial_record import Status as Status
+from .trial_record import TrialRecord as TrialRecord
+from .trial_record import differ_only_in as differ_only_in
+from .trial_record import read_records as read_records

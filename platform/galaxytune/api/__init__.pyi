@@ -1,0 +1,11 @@
+from .model import Model as Model
+from .model import load_model as load_model
+from .searching import open_study as open_study
+from .searching import rank as rank
+from .searching import report as report
+from .searching import search as search
+from .study import Study as Study
+from .training import check_galaxy_file_name as check_galaxy_file_name
+from .training import make_config as make_config
+from .training import simulate as simulate
+from .training import train as train

@@ -1,0 +1,173 @@
+"""Functions that run a search, open a study, and rank or report one or more studies."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from galaxytune.api.study import Study, report_folders, run_trials
+from galaxytune.cluster import ClusterAddress
+from galaxytune.plan import StudyPlan, make_plan, plan_values
+from galaxytune.study import leaderboard_of, new_study, open_folder
+from trainables.files import writing_to_a_given_place
+from trainables.galaxies import open_galaxies
+
+if TYPE_CHECKING:
+    from analysis.records import Leaderboard
+    from galaxytune.tracking import StudyObserver
+
+_STUDIES = Path("studies")
+
+
+def search(
+    plan: StudyPlan | Mapping[str, Any] | str | Path,
+    *,
+    storage: str | Path = _STUDIES,
+    cluster: ClusterAddress | None = None,
+    observers: "Sequence[StudyObserver] | None" = None,
+) -> "Study":
+    """Make a study and run all of its trials; return when the last trial or a budget has ended.
+
+    Ctrl-C once lets running epochs end and raises StudyInterrupted, so that `Study.resume` can go
+    on. Ctrl-C twice stops at once with KeyboardInterrupt. SIGTERM counts like Ctrl-C. Both signals
+    are handled in this way only if the main thread calls `search`.
+
+    Args:
+        plan: What to search: a StudyPlan, a mapping of the keys and values of a StudyPlan, or the
+            path of a plan file. A relative path of the data begins at the current folder.
+        storage: Folder that holds the studies. A folder with the study's name is made there; the
+            study writes all its files into this folder.
+        cluster: Where to run; by default a local Ray on all CPUs and GPUs, which is ended at the
+            end. If this process is connected to Ray already, that connection is used instead.
+        observers: Objects that are told what happens; [] for none. By default a Jupyter notebook
+            shows a progress display, and any other program nothing.
+
+    Returns:
+        The finished study, which a notebook shows as its leaderboard. A trial that failed raises
+        no error; the study's records say why it failed.
+
+    Raises:
+        InvalidInput: The plan or the data is wrong, a study of that name exists, the storage
+            cannot be written, no cluster answers, or no node can hold a trial.
+        StudyInterrupted: Ctrl-C or SIGTERM stopped the study.
+        WorkFailed: Trials are left for another reason, such as a full disk.
+        OSError: The disk refuses before the first trial, for example because it is full.
+
+    Example:
+        >>> import galaxytune
+        >>> plan = {
+        ...     "name": "first",
+        ...     "architectures": ["simple_cnn"],
+        ...     "data": "galaxies.npz",
+        ...     "trials": 2,
+        ...     "epochs": 1,
+        ...     "set": {"width": 0.1, "batch_size": 32},
+        ...     "wandb": "disabled",
+        ... }
+        >>> study = galaxytune.search(plan)
+        >>> study.status().counts["complete"]
+        2
+    """
+    from galaxytune.cluster import ray_connection, trials_at_once
+
+    asked = _plan_of(plan)
+    where = cluster or ClusterAddress()
+    open_galaxies(Path(asked.data))  # the cheap checks, before Ray is asked for
+    with ray_connection(where):
+        trials_at_once(asked.cpus_per_trial, asked.gpus_per_trial)  # an impossible plan is refused
+        with writing_to_a_given_place():
+            study = Study(new_study(asked, Path(storage)))
+        run_trials(study.folder, where, observers)
+    return study
+
+
+def _plan_of(plan: StudyPlan | Mapping[str, Any] | str | Path) -> StudyPlan:
+    """Return the plan that `search` was given; InvalidInput if the plan or its file is wrong."""
+    if isinstance(plan, StudyPlan):
+        return plan
+    return make_plan(plan if isinstance(plan, Mapping) else plan_values(Path(plan), {}))
+
+
+def open_study(name: str, *, storage: str | Path = _STUDIES) -> "Study":
+    """Open a study that was made before.
+
+    Args:
+        name: Name of the study.
+        storage: Folder that holds the studies.
+
+    Returns:
+        The study. No trial runs before `Study.resume` is called, unless another process runs the
+        study.
+
+    Raises:
+        InvalidInput: There is no such study. The message offers a similar name, or names the
+            studies that there are.
+
+    Example:
+        >>> import galaxytune
+        >>> galaxytune.open_study("first").plan.trials
+        2
+    """
+    return Study(open_folder(Path(storage), name))
+
+
+def rank(*studies: "Study") -> "Leaderboard":
+    """Rank the trials that have ended, of one study or of several studies together.
+
+    Args:
+        *studies: The studies, which should have been run on the same galaxies; this is not
+            checked. Of studies of the same name only the last is ranked.
+
+    Returns:
+        The leaderboard, best trial first: complete trials, then pruned, then failed trials, each
+        by validation RMSE. It has the fields ``study`` and ``trials``, and `to_frame()` makes a
+        DataFrame of it. ``trials`` is empty if no trial has ended.
+
+    Raises:
+        InvalidInput: The records of a study are damaged.
+
+    Example:
+        >>> import galaxytune
+        >>> galaxytune.rank(galaxytune.open_study("first")).trials[0].rank
+        1
+    """
+    return leaderboard_of([study.folder for study in studies])
+
+
+def report(
+    studies: "Sequence[Study]",
+    out_dir: str | Path,
+    *,
+    images: str | Path | None = None,
+    on_step: Callable[[str], None] | None = None,
+) -> Path:
+    """Write a report of one or more studies on the same galaxies.
+
+    Predictions for the test galaxies that are computed for the report are kept in the report
+    folder of each study.
+
+    Args:
+        studies: The studies, at least one, with different names.
+        out_dir: Folder for the page, tables, ``findings.txt``, and every figure as PNG and PDF.
+            The folder is made if it does not exist.
+        images: Folder, zip or catalog of the survey's JPEGs, named by galaxy id. The report shows
+            up to three of them that are test galaxies. None for no such images.
+        on_step: Is called with a text before each network predicts, with the title of each section
+            that is written, and with a note, which begins with ``note: ``, on what is missing.
+
+    Returns:
+        The path of the page, ``report.html``, which needs no other file.
+
+    Raises:
+        InvalidInput: The folder cannot be written, the studies were run on different galaxies or
+            splits, no trial has ended, a data file has changed, or `images` holds no image or a
+            damaged image.
+        WorkFailed: Memory does not hold a prediction.
+        OSError: The disk refuses for another reason than permission, such as a full disk.
+
+    Example:
+        >>> import galaxytune
+        >>> galaxytune.report([galaxytune.open_study("first")], "report").name
+        'report.html'
+    """
+    folders = [study.folder for study in studies]
+    return report_folders(folders, out_dir, images=images, on_step=on_step)

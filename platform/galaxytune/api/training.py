@@ -1,0 +1,168 @@
+"""Functions that simulate galaxies, make a config, and train one config without Ray."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from galaxytune.api.model import Model, load_model
+from search_spaces.declaration import (
+    InvalidInput,
+    TrainingProtocol,
+    build,
+    config_class,
+    config_from_values,
+)
+from trainables.files import writing_to_a_given_place
+from trainables.galaxies import save_galaxies
+
+if TYPE_CHECKING:
+    from trainables.training import EpochReport
+
+
+def simulate(
+    path: str | Path,
+    num_galaxies: int = 2000,
+    *,
+    seed: int = 0,
+    on_progress: Callable[[int], None] | None = None,
+) -> Path:
+    """Write a galaxy file with simulated galaxies and simulated votes of volunteers.
+
+    The same seed gives the same galaxies: the first 100 of 2000 galaxies are those of a file of
+    100. A galaxy takes about 3 ms.
+
+    Args:
+        path: The file to write, which replaces an older file of that name. Its name must end in
+            ``.npz``. Its folder is made if it does not exist.
+        num_galaxies: How many galaxies to simulate, at least 1.
+        seed: Random seed, at least 0.
+        on_progress: Is called after each galaxy with the number of galaxies that are done.
+
+    Returns:
+        The path of the file. The file holds ``images`` [N, 64, 64, 3] uint8, ``target`` [N, 37]
+        float32, the vote fractions in 0..1, ``ids`` [N] from 1 to N, ``num_votes`` [N], the number
+        of volunteers, ``counts`` [N, 37], the number of votes for each answer, and
+        ``probabilities`` [N, 37], the fractions that infinitely many volunteers would give.
+
+    Raises:
+        InvalidInput: The name, the number or the seed is wrong, or the file cannot be written
+            there, for example without permission.
+        OSError: The disk refuses for another reason, such as a full disk.
+
+    Example:
+        >>> import galaxytune
+        >>> galaxytune.simulate("galaxies.npz", num_galaxies=80).name
+        'galaxies.npz'
+    """
+    from trainables.simulation import simulate_galaxies
+
+    out = Path(path)
+    check_galaxy_file_name(out)
+    made = simulate_galaxies(num_galaxies, seed=seed, on_progress=on_progress)
+    names = ("images", "target", "ids", "num_votes", "counts", "probabilities")
+    with writing_to_a_given_place():
+        save_galaxies(out, {name: getattr(made, name) for name in names})
+    return out
+
+
+def check_galaxy_file_name(out: Path) -> None:
+    """Raise InvalidInput unless a path ends in ``.npz``, in upper or lower case."""
+    if out.suffix.lower() != ".npz":
+        raise InvalidInput(f"galaxy files end in .npz, not {out.name!r}")
+
+
+def make_config(
+    architecture: str,
+    /,
+    *,
+    protocol: Literal["default", "published"] = "default",
+    **values: Any,
+) -> TrainingProtocol:
+    """Return the config of one training run, for `train`.
+
+    Args:
+        architecture: Name of the architecture, such as ``simple_cnn`` or ``timm:convnext_nano``.
+        protocol: ``published`` reproduces the student project, its mistakes included. Any other
+            value gives the defaults, which correct these mistakes.
+        **values: Hyperparameters that differ from the protocol's values, by name.
+
+    Returns:
+        The frozen config.
+
+    Raises:
+        InvalidInput: The architecture, a name or a value is wrong. Whether the timm library has a
+            model is checked only by `train`.
+
+    Example:
+        >>> import galaxytune
+        >>> galaxytune.make_config("simple_cnn", learning_rate=3e-4).learning_rate
+        0.0003
+    """
+    cls = config_class(architecture)
+    published = cls.PUBLISHED if protocol == "published" else {}
+    return build(cls, {**published, **values, "architecture": architecture})
+
+
+def train(
+    config: TrainingProtocol | Mapping[str, Any],
+    data: str | Path,
+    out_dir: str | Path,
+    *,
+    split: Literal["hash", "seed"] = "hash",
+    num_galaxies: int | None = None,
+    on_epoch: Callable[["EpochReport"], None] | None = None,
+) -> "Model":
+    """Train one config, without Ray, and write the model to a folder.
+
+    A training that was interrupted goes on after its last whole epoch if the same call is made
+    again. After a training that was finished, the same call writes the model again without
+    training. The training runs on the GPU if torch finds a GPU, else on the CPU, and sets torch's
+    global random state. Pretrained weights are downloaded if the config needs them.
+
+    Args:
+        config: What to train: a config from `make_config`, or a mapping with the key
+            ``architecture`` and the hyperparameters that differ from their defaults.
+        data: Galaxy file (npz).
+        out_dir: Folder for the model, which is made if it does not exist: the files of an export,
+            ``curve.jsonl`` with the report of each epoch, and ``last.pt``, the state from which
+            the training can go on.
+        split: How galaxies are split into training, validation and test: ``hash``, by the hash of
+            their id, or ``seed``, as the student project's notebooks did.
+        num_galaxies: How many galaxies of the file are used, at least 10; by default all.
+        on_epoch: Is called with the report of each epoch, first with those of the epochs that an
+            earlier call trained.
+
+    Returns:
+        The model with the weights of the best epoch, on the CPU.
+
+    Raises:
+        InvalidInput: The config, the data, the split or the number is wrong, the network or its
+            pretrained weights are not available, or the folder cannot be written or holds another
+            training.
+        WorkFailed: The training diverged, or memory does not hold it.
+        OSError: The disk refuses for another reason than permission, such as a full disk.
+
+    Example:
+        >>> import galaxytune
+        >>> config = {"architecture": "simple_cnn", "width": 0.1, "epochs": 1}
+        >>> model = galaxytune.train(config, "galaxies.npz", "trained")
+        >>> sorted(model.metrics)
+        ['best_epoch', 'validation']
+    """
+    from galaxytune.models import train_single
+    from trainables.architectures import check_network
+
+    frozen = config if isinstance(config, TrainingProtocol) else config_from_values(config)
+    check_network(frozen)
+    if split not in ("hash", "seed"):
+        raise InvalidInput(f"split is hash or seed, not {split!r}")
+    with writing_to_a_given_place():
+        train_single(
+            frozen,
+            Path(data),
+            Path(out_dir),
+            split=split,
+            num_galaxies=num_galaxies,
+            on_epoch=on_epoch or (lambda report: None),
+        )
+    return load_model(out_dir)

@@ -1,0 +1,190 @@
+"""The commands for single networks: architectures, train, export, predict, explain."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from galaxytune.cli.options import (
+    STUDIES,
+    AsJson,
+    AsPublished,
+    DataFile,
+    Settings,
+    SplitOption,
+    Storage,
+)
+from galaxytune.cli.terminal import print_json, progress_bar, say, show_table
+
+if TYPE_CHECKING:
+    from trainables.training import EpochReport
+
+
+class ExportFormat(StrEnum):
+    """A format of an exported model; `export` always writes the export folder."""
+
+    FOLDER = "folder"
+    ONNX = "onnx"
+    TORCH = "torch"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the command line `app`."""
+    for command in (architectures, train, export, predict, explain):
+        app.command()(command)
+
+
+def architectures(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List all architectures, or the named ones, with their parameters and sources."""
+    from galaxytune.cli.tables import architectures_table
+    from galaxytune.models import described_architectures
+
+    rows = described_architectures(names or [])
+    if as_json:
+        print_json([row.as_values() for row in rows])
+    else:
+        show_table(architectures_table(rows))
+
+
+def train(
+    architecture: str,
+    out_dir: Path,
+    data: DataFile,
+    settings: Settings = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs. Default: the architecture's own number.")
+    ] = None,
+    as_published: AsPublished = False,
+    split: SplitOption = None,
+    num_galaxies: Annotated[
+        int | None, typer.Option(min=10, help="Galaxies of the file to use. Default: all.")
+    ] = None,
+) -> None:
+    """Train one config without Ray; `galaxytune predict` can then use OUT_DIR.
+
+    ARCHITECTURE is the name of an architecture. A training that was interrupted goes on if the
+    same command is given again.
+    """
+    from galaxytune import api
+    from galaxytune.cli.plan_options import parse_settings
+
+    values = parse_settings(settings or []) | ({} if epochs is None else {"epochs": epochs})
+    config = api.make_config(
+        architecture, protocol="published" if as_published else "default", **values
+    )
+
+    def tell(report: "EpochReport") -> None:
+        say(
+            f"epoch {report.epoch}/{config.epochs}  training RMSE "
+            f"{report.train_rmse:.4f}  validation RMSE {report.val_rmse:.4f}"
+        )
+
+    chosen = split or ("seed" if as_published else "hash")
+    model = api.train(
+        config,
+        data,
+        out_dir,
+        split=chosen,  # type: ignore[arg-type]
+        num_galaxies=num_galaxies,
+        on_epoch=tell,
+    )
+    validation = model.metrics["validation"]
+    low, high = validation["rmse_interval_95"]
+    say(
+        f"best epoch {model.metrics['best_epoch']}: validation RMSE {validation['rmse']:.4f} "
+        f"(95 % {low:.4f} to {high:.4f}) -> {out_dir}"
+    )
+
+
+def export(
+    name: str,
+    out_dir: Path,
+    formats: Annotated[
+        list[ExportFormat] | None,
+        typer.Option(
+            "--format",
+            help="onnx also writes model.onnx, torch also writes model.pt2. Repeatable.",
+        ),
+    ] = None,
+    storage: Storage = STUDIES,
+) -> None:
+    """Write the best config of a study with weights, metrics, provenance and a model card.
+
+    NAME is the study, and OUT_DIR is the folder to write.
+    """
+    from galaxytune import api
+
+    study = api.open_study(name, storage=storage)
+    model = study.export(out_dir, formats=[form.value for form in formats or ()])
+    trial, rmse = model.provenance["trial"], model.metrics["validation"]["rmse"]
+    architecture = model.config.architecture
+    say(f"trial {trial} ({architecture}, validation RMSE {rmse:.4f}) -> {out_dir}")
+    for file, difference in model.provenance["largest_difference_by_file"].items():
+        say(f"{file} differs from the model by at most {difference:.1e} in a vote fraction")
+
+
+def predict(export_dir: Path, images: Path, out: Path) -> None:
+    """Predict the vote fractions of images into OUT.csv or OUT.parquet.
+
+    EXPORT_DIR is a folder that `export` or `train` wrote. IMAGES is a folder or zip of JPEG or PNG
+    files, one such file, a galaxy file (npz), or a catalog.
+    """
+    predict_with_progress(export_dir, images, out)
+
+
+def predict_with_progress(export_dir: Path, images: Path, out: Path) -> None:
+    """Write the predicted vote fractions of images to a table, and show a progress bar.
+
+    export_dir: a folder that `export` or `train` wrote. images: a path that `Model.predict` takes.
+    out: the table to write, .csv or .parquet; an older file is replaced. The images that were
+    skipped, and the number of predictions, are printed on standard error.
+
+    InvalidInput is raised if one of the three is wrong, if no image can be read, or if `out`
+    cannot be written there. WorkFailed is raised if memory does not hold one image.
+    """
+    from galaxytune import api
+    from galaxytune.models import check_table_name, write_table
+    from trainables.files import writing_to_a_given_place
+
+    check_table_name(out)
+    model = api.load_model(export_dir)
+    skipped: list[str] = []
+    with progress_bar() as bar:
+        task = bar.add_task("predicting", total=None)
+        table = model.predict(
+            images,
+            on_progress=lambda done: bar.update(task, completed=done),
+            on_skipped=skipped.append,
+        )
+    with writing_to_a_given_place():
+        write_table(table, out)
+    for line in skipped:
+        say(f"skipped {line}")
+    say(f"{len(table)} predictions -> {out}; {len(skipped)} images skipped")
+
+
+def explain(
+    export_dir: Path,
+    image: Path,
+    out: Path,
+    question: Annotated[
+        str, typer.Option(help="Number of a question from 1 to 11, or part of its name.")
+    ],
+) -> None:
+    """Draw which part of an image led the network to its answer to a question.
+
+    EXPORT_DIR is a folder that `export` or `train` wrote. IMAGE is a JPEG or PNG file. OUT is the
+    figure to write, .png or .pdf.
+    """
+    from analysis.explanation import find_question
+    from galaxytune import api
+    from galaxytune.models import check_figure_name
+
+    find_question(question)
+    check_figure_name(out)
+    explanation = api.load_model(export_dir).explain(image, question)
+    say(f"{explanation} -> {explanation.save(out)}")

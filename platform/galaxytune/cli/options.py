@@ -1,0 +1,43 @@
+"""Options that several commands share; the help of each option stands only here."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+STUDIES = Path("studies")
+
+DataFile = Annotated[Path, typer.Option("--data", help="Galaxy file (npz) to train on.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Give a hyperparameter a value: KEY=VALUE; may be repeated."),
+]
+Storage = Annotated[Path, typer.Option(help="Folder that holds the studies.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+SplitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--split",
+        help="How galaxies are split: by the hash of their id, or seed, as the notebooks did. "
+        "Default: hash, or seed with --as-published.",
+    ),
+]
+AsPublished = Annotated[
+    bool,
+    typer.Option(
+        "--as-published",
+        help="Train as the student project did, its mistakes and its split included.",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Run on this Ray cluster, e.g. auto on its head node. Default: a Ray of its own."
+    ),
+]
+LocalCpus = Annotated[
+    int | None, typer.Option(min=1, help="CPUs of a Ray of its own. Default: all.")
+]
+LocalGpus = Annotated[
+    int | None, typer.Option(min=0, help="GPUs of a Ray of its own. Default: all.")
+]

@@ -1,0 +1,59 @@
+"""What commands print: notes on standard error, tables and JSON on standard output."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from rich.table import Table
+
+
+def say(text: str) -> None:
+    """Print a line of progress, or a note, on standard error."""
+    typer.echo(text, err=True)
+
+
+def print_json(values: Any) -> None:
+    """Print values as the one JSON document of a command with `--json`, on standard output.
+
+    values: dicts with texts as keys, lists, texts, numbers and None. Any other value raises
+    TypeError.
+    """
+    typer.echo(json.dumps(values, indent=2))
+
+
+def show_table(table: "Table") -> None:
+    """Print a rich table on standard output, 110 columns wide if the output is not a terminal."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
+
+
+@contextmanager
+def progress_bar() -> "Iterator[Progress]":
+    """Show a rich progress bar on standard error while the block runs, and yield the bar.
+
+    The bar has no task yet; the block adds a task and updates the task.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        yield bar

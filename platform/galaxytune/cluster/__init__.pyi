@@ -1,0 +1,12 @@
+from . import node_tasks as node_tasks
+from .connection import ClusterAddress as ClusterAddress
+from .connection import check_address as check_address
+from .connection import load_ray as load_ray
+from .connection import local_ray_ahead as local_ray_ahead
+from .connection import ray_connection as ray_connection
+from .connection import trials_at_once as trials_at_once
+from .node_tasks import versions as versions
+from .probing import PACKING_PROBE as PACKING_PROBE
+from .probing import probe_on_cluster as probe_on_cluster
+from .probing import probe_request as probe_request
+from .probing import tasks_sent_whole as tasks_sent_whole

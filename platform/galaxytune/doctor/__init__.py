@@ -1,0 +1,5 @@
+"""The doctor: checks of what a search needs before it starts, and an estimate of its cost."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

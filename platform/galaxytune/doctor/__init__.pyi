@@ -1,0 +1,2 @@
+from .diagnosis import run_doctor as run_doctor
+from .health_check import Check as Check

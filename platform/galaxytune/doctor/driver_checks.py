@@ -1,0 +1,155 @@
+"""The doctor's checks of the driver: packages, the study's name, the data, W&B and weights."""
+
+import importlib.metadata
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from galaxytune.cluster import versions
+from galaxytune.doctor.health_check import Check, HealthStatus
+from galaxytune.plan import StudyPlan, WandbMode
+from galaxytune.tracking import has_wandb_key, wandb_host
+from search_spaces.declaration import InvalidInput, architecture_names, config_from_values
+from trainables.architectures import check_network
+from trainables.files import one_line
+from trainables.galaxies import open_galaxies
+
+_OURS = "galaxytune"
+_REACH_SECONDS = 5
+
+
+def supported_ranges() -> dict[str, SpecifierSet]:
+    """Return the supported versions of Python and of the packages that galaxytune needs, by name.
+
+    The ranges come from the installed metadata of galaxytune; the key of Python is `python`. If
+    galaxytune is not installed, importlib.metadata.PackageNotFoundError is raised.
+    """
+    ranges = {"python": SpecifierSet(importlib.metadata.metadata(_OURS)["Requires-Python"])}
+    for line in importlib.metadata.requires(_OURS) or []:
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            ranges[requirement.name] = requirement.specifier
+    return ranges
+
+
+def package_names() -> list[str]:
+    """Return the names of galaxytune and of all packages that galaxytune needs, without Python."""
+    return [_OURS, *(name for name in supported_ranges() if name != "python")]
+
+
+def unsupported(found: dict[str, str | None]) -> list[str]:
+    """Return one text for each package that is missing or outside its supported range.
+
+    found: version of Python (key `python`) and of each package; None, or no key, for a missing
+    package. The result is [] if all versions are supported.
+    """
+    wrong = []
+    for name, allowed in supported_ranges().items():
+        version = found.get(name)
+        if version is None:
+            wrong.append(f"{name} is missing ({allowed or 'any version'} is needed)")
+        elif not allowed.contains(version, prereleases=True):
+            wrong.append(f"{name} {version} is not {allowed}")
+    return wrong
+
+
+def package_check() -> Check:
+    """Return the check that Python and the packages of this process have supported versions.
+
+    The check is `ok` or `failed`.
+    """
+    found = versions(package_names())
+    wrong = unsupported(found)
+    if wrong:
+        remedy = "make the environment again: `rm -rf .venv && make test`"
+        return Check("packages", "failed", "; ".join(wrong), remedy)
+    named = ", ".join(f"{n} {found[n]}" for n in ("python", _OURS, "torch", "ray", "optuna"))
+    return Check("packages", "ok", f"{named} and {len(found) - 5} more, all in range")
+
+
+def study_check(plan: StudyPlan, storage: Path) -> Check:
+    """Return the check that the folder `storage` holds no study with the plan's name.
+
+    The check fails if the study exists, because a search makes a new study.
+    """
+    if (storage / plan.name / "plan.yaml").exists():
+        remedy = f"`galaxytune resume {plan.name}` continues it, or choose another --name"
+        return Check("study", "failed", f"study {plan.name!r} exists in {storage}", remedy)
+    return Check("study", "ok", f"{plan.name!r} is a free name")
+
+
+def data_check(data: Path | None) -> Check:
+    """Return the check that the data file can be opened and has the right form.
+
+    The check is skipped if `data` is None. Damage within uncompressed images is not found.
+    """
+    if data is None:
+        return Check("data", "skipped", "no plan and no --data; simulated galaxies are used")
+    try:
+        galaxies = open_galaxies(data)
+    except InvalidInput as error:
+        remedy = "see `galaxytune data check`; `galaxytune data build` or `simulate` makes a file"
+        return Check("data", "failed", str(error), remedy)
+    side, size = galaxies.images.shape[1], data.stat().st_size
+    found = f"{data}: {len(galaxies)} galaxies of {side} pixels, {size:,} bytes"
+    return Check("data", "ok", found)
+
+
+def wandb_check(mode: WandbMode, storage: Path) -> Check:
+    """Return the check of Weights & Biases.
+
+    mode: with `online` the check fails if no API key is found or the server of `wandb_host` does
+    not answer within 5 s; with `offline` the check is `ok` and tells where runs are written; with
+    `disabled` the check is skipped. storage: the folder of the studies, for the text. An answer
+    that is not HTTP, or a blank in the server's address, raises http.client.HTTPException.
+    """
+    if mode == "disabled":
+        return Check("W&B", "skipped", "disabled: no runs are written")
+    if mode == "offline":
+        return Check("W&B", "ok", f"offline: runs are kept in {storage}/NAME/wandb")
+    if not has_wandb_key():
+        remedy = "`wandb login` or WANDB_API_KEY; or --wandb offline, and `wandb sync` later"
+        found = f"online, but there is no API key for {wandb_host()}"
+        return Check("W&B", "failed", found, remedy)
+    try:
+        head = urllib.request.Request(wandb_host(), method="HEAD")
+        urllib.request.urlopen(head, timeout=_REACH_SECONDS).close()
+    except urllib.error.HTTPError:
+        pass  # an HTTP error is an answer, too
+    except (OSError, ValueError) as error:
+        found = f"online, but {wandb_host()} does not answer: {one_line(error)}"
+        remedy = "check the network, a proxy and WANDB_BASE_URL; or --wandb offline"
+        return Check("W&B", "failed", found, remedy)
+    return Check("W&B", "ok", f"online: there is an API key, and {wandb_host()} answers")
+
+
+def weight_checks(plan: StudyPlan | None) -> Iterator[Check]:
+    """Yield the check that weights are available, for each network that can be pretrained.
+
+    plan: the architectures of the plan with their published configs; None for all architectures
+    that are not members of a family, with their defaults. Nothing is yielded for a network whose
+    config has no field `weights`; a network with the weights `none` passes. Weights of torchvision
+    that are missing are downloaded. Weights that cannot be had are a failure with a plan, and a
+    warning without a plan, because no search needs them then.
+    """
+    for name in architecture_names() if plan is None else plan.architectures:
+        config = (
+            config_from_values({"architecture": name})
+            if plan is None
+            else plan.spaces[name].published
+        )
+        weights = config.model_dump().get("weights")
+        if weights is None:
+            continue
+        try:
+            check_network(config)
+        except InvalidInput as error:
+            status: HealthStatus = "warning" if plan is None else "failed"
+            remedy = "--set weights=FILE, or --set weights=none"
+            yield Check(f"weights of {name}", status, one_line(error), remedy)
+        else:
+            yield Check(f"weights of {name}", "ok", f"{weights}: available")

@@ -1,0 +1,3 @@
+from .confirmation import Confirmation as Confirmation
+from .confirmation import confirm_study as confirm_study
+from .run import run_study as run_study

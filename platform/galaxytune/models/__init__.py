@@ -1,0 +1,5 @@
+"""Trained models: export, prediction, explanation, and the report of studies."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

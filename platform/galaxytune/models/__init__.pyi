@@ -1,0 +1,13 @@
+from .architectures import ArchitectureDescription as ArchitectureDescription
+from .architectures import described_architectures as described_architectures
+from .explanation import ImageExplanation as ImageExplanation
+from .explanation import check_figure_name as check_figure_name
+from .explanation import explain_image as explain_image
+from .export import export_best as export_best
+from .export import load_export as load_export
+from .portable_model import ModelFormat as ModelFormat
+from .prediction import check_table_name as check_table_name
+from .prediction import predict_images as predict_images
+from .prediction import write_table as write_table
+from .single_run import train_single as train_single
+from .study_report import report_studies as report_studies

@@ -1,0 +1,150 @@
+"""Explanations: a model's answer to a question about an image, and the part that matters to it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.explanation import Explanation, Method, explain, find_question
+from galaxytune.models.export import Export
+from search_spaces.declaration import InvalidInput
+from trainables.decision_tree import Question, answer_name
+from trainables.device import training_device
+from trainables.files import DAMAGE, one_line, write_atomically, writing_to_a_given_place
+from trainables.galaxies import fitted_image, read_image
+from trainables.training import predict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure  # noqa: TID251  only for annotations
+
+_DOTS_AN_INCH = 200
+_SUFFIXES = (".png", ".pdf")
+
+
+@dataclass(frozen=True)
+class ImageExplanation:
+    """An explanation of a network's answer to a question about an image.
+
+    label: the architecture and the image's file name, such as `simple_cnn, galaxy.jpg`; for pixels
+        the name is `an array`.
+    question: the question that was asked.
+    explained: the heat map, and the answer to `question` with the highest predicted vote fraction.
+    pixels: the image [s, s, 3] uint8, cut and reduced to the size s of the training images. The
+        network changes the side itself if its `image_side` is not s.
+    predicted: all 37 predicted vote fractions [37] in 0..1, in Kaggle's order.
+    """
+
+    label: str
+    question: Question
+    explained: Explanation
+    pixels: NDArray[np.uint8]
+    predicted: NDArray[np.float32]
+
+    @property
+    def answer(self) -> str:
+        """The name of the answer to `question` that the network gives the highest vote fraction.
+
+        Only the answers to `question` are compared, not all 37. An example is `features or disk`.
+        """
+        return answer_name(self.explained.answer)
+
+    @property
+    def fraction(self) -> float:
+        """The predicted vote fraction of the answer, in 0..1."""
+        return float(self.predicted[self.explained.answer])
+
+    @property
+    def method(self) -> Method:
+        """The method that computed the heat map: `Grad-CAM` or `attention relevance`."""
+        return self.explained.method
+
+    @property
+    def heat(self) -> NDArray[np.float32]:
+        """The heat map [S, S] in 0..1, where 1 matters most; S is the network's `image_side`.
+
+        The map is 0 everywhere if no part of the image changes the answer. The array is not a
+        copy.
+        """
+        return self.explained.heat
+
+    def figure(self) -> "Figure":
+        """Return a new matplotlib Figure: image, heat map, and the fractions of the answers.
+
+        Only the answers to `question` are drawn.
+        """
+        from analysis.figures import explanation_figure  # the import loads matplotlib
+
+        return explanation_figure(
+            self.pixels, self.explained, self.predicted, question=self.question, label=self.label
+        )
+
+    def save(self, out: Path) -> Path:
+        """Write the figure as PNG or PDF, by the suffix of `out`, and return `out`.
+
+        The folder of `out` is made, and an older file is replaced. Another suffix, or a path that
+        cannot be written, for example without permission, raises InvalidInput. OSError is raised
+        if the disk refuses for another reason, such as a full disk.
+        """
+        from analysis.figures import in_style
+
+        check_figure_name(out)
+        kind = out.suffix.lower().removeprefix(".")
+        save = in_style(self.figure().savefig)
+        with writing_to_a_given_place():
+            write_atomically(out, lambda path: save(path, format=kind, dpi=_DOTS_AN_INCH))
+        return out
+
+    def __str__(self) -> str:
+        """Return one sentence with the question, the answer, its vote fraction and the method."""
+        return (
+            f"question {self.question.number}, {self.question.name}: {self.answer!r} is predicted "
+            f"most, {self.fraction:.3f} of the votes; explained by {self.method}"
+        )
+
+
+def explain_image(
+    export: Export, image: Path | NDArray[np.uint8], question: str | int
+) -> ImageExplanation:
+    """Return the explanation of a network's answer to a question about an image.
+
+    export: the exported network, which is moved to the GPU if torch finds a GPU. image: a JPEG or
+    PNG file, or pixels [H, W, 3] uint8; an image of another size than the training images is cut
+    and reduced. question: a question's number from 1 to 11, its name, or a part of its name that
+    no other question's name has.
+
+    InvalidInput is raised if the question is unknown or not unique, if the file is missing or no
+    image, if the image is smaller than the crop, or if pixels have another type or shape.
+    OutOfMemory, a WorkFailed, is raised if memory does not hold the prediction.
+    """
+    asked = find_question(str(question))
+    name, pixels = _fitted(image, export)
+    device = training_device()
+    network = export.network.to(device)
+    predicted = predict(network, pixels[None], device)[0]
+    explained = explain(network, pixels[None], asked, device)[0]
+    label = f"{export.config.architecture}, {name}"
+    return ImageExplanation(label, asked, explained, pixels, predicted)
+
+
+def _fitted(image: Path | NDArray[np.uint8], export: Export) -> tuple[str, NDArray[np.uint8]]:
+    """Return an image's name, and its pixels [s, s, 3] at the size s of the training images.
+
+    The name is the file's name, or `an array` for pixels. An image that is missing, damaged,
+    smaller than the crop, or of another type or shape raises InvalidInput.
+    """
+    if not isinstance(image, Path):
+        return "an array", fitted_image(image, crop=export.crop, side=export.side)
+    if not image.is_file():
+        raise InvalidInput(f"no image file {image}")
+    try:
+        return image.name, read_image(image, crop=export.crop, side=export.side)
+    except DAMAGE as error:
+        raise InvalidInput(f"{image}: {one_line(error)}") from None
+
+
+def check_figure_name(out: Path) -> None:
+    """Raise InvalidInput unless `out` ends in .png or .pdf, in upper or lower case."""
+    if out.suffix.lower() not in _SUFFIXES:
+        raise InvalidInput(f"an explanation is written as .png or .pdf, not {out.name!r}")

@@ -1,0 +1,133 @@
+"""The model card of an export: a page in Markdown on what the model is and how to use it."""
+
+from collections.abc import Collection
+from typing import Any
+
+from search_spaces.declaration import TrainingProtocol, to_yaml
+
+_TEMPLATE = """\
+# {architecture}: vote fractions of the Galaxy Zoo 2 decision tree
+
+A network that maps one galaxy image ({side} x {side} pixels, RGB) to 37 vote fractions, the
+answers that a crowd would give to the 11 questions of the Galaxy Zoo 2 decision tree.
+
+## Use
+
+    galaxytune predict THIS_FOLDER IMAGES OUT.csv
+
+IMAGES is a folder or zip of JPEG or PNG files, an npz, or a catalog with `id_str,file_loc`.
+An image of another size than {side} x {side} pixels is cropped to its central {crop} x {crop}
+pixels and then reduced to {side} x {side} pixels.
+{portable}
+## Metrics
+
+| part | galaxies | RMSE | 95 % interval | mean vector | mean tree residual |
+|---|---|---|---|---|---|
+{rows}
+RMSE is over all N x 37 values. The interval is a bootstrap over galaxies of this one trained
+network; it does not hold the scatter between seeds. "Mean vector" is the RMSE of predicting
+the part's own mean for every galaxy.{test_note}
+
+## Where it comes from
+
+Study {study}, trial {trial}; data {fingerprint}; commit {commit}.
+
+## Config
+
+```yaml
+{config}```
+
+## Limits
+
+Trained on the galaxies of one survey and one image size. Vote fractions describe what
+volunteers see in such images, seeing and distance included, not the galaxy's true form.
+"""
+
+
+# How the two portable files are used: Python, which a test runs. The lines need no galaxytune.
+_READ_IMAGE = """\
+crop, side = int(about["crop"]), int(about["side"])
+image = Image.open("galaxy.jpg").convert("RGB")
+if image.size != (side, side):
+    left, top = (image.width - crop) // 2, (image.height - crop) // 2
+    image = image.crop((left, top, left + crop, top + crop)).resize((side, side), Image.BICUBIC)
+images = np.asarray(image, np.float32).transpose(2, 0, 1)[None] / 255
+"""
+_PORTABLE = {
+    "model.onnx": f"""
+## Use without galaxytune: ONNX Runtime
+
+`model.onnx` maps `images` [B, 3, {{side}}, {{side}}], float32 RGB in 0..1, to `fractions` [B, 37].
+
+```python
+import json, numpy as np, onnxruntime
+from PIL import Image
+
+session = onnxruntime.InferenceSession("model.onnx")
+about = session.get_modelmeta().custom_metadata_map
+{_READ_IMAGE}\
+(fractions,) = session.run(["fractions"], {{{{"images": images}}}})
+print(dict(zip(json.loads(about["columns"]), fractions[0].tolist())))
+```
+""",
+    "model.pt2": f"""
+## Use without galaxytune: PyTorch
+
+`model.pt2` maps images [B, 3, {{side}}, {{side}}], float32 RGB in 0..1, to vote fractions [B, 37].
+
+```python
+import json, numpy as np, torch
+from PIL import Image
+
+about = {{{{"columns": ""}}}}  # torch.export.load adds what the file says about itself
+module = torch.export.load("model.pt2", extra_files=about).module()
+{_READ_IMAGE}\
+fractions = module(torch.from_numpy(images))
+print(dict(zip(json.loads(about["columns"]), fractions[0].tolist())))
+```
+""",
+}
+
+
+def _row(part: str, metrics: dict[str, Any]) -> str:
+    """Return the line of a Markdown table, with its line break, with the metrics of one part.
+
+    part: name of the part. metrics: what `split_metrics` returns for the part.
+    """
+    low, high = metrics["rmse_interval_95"]
+    return (
+        f"| {part} | {metrics['num_galaxies']} | {metrics['rmse']:.4f} "
+        f"| {low:.4f} to {high:.4f} | {metrics['mean_vector_rmse']:.4f} "
+        f"| {metrics['tree_residual']:.4f} |\n"
+    )
+
+
+def model_card(
+    config: TrainingProtocol,
+    metrics: dict[str, Any],
+    provenance: dict[str, Any],
+    portable: Collection[str] = (),
+) -> str:
+    """Return the model card of an export as Markdown text.
+
+    config: the config that was trained. metrics: for the parts `validation` and `test`, what
+    `split_metrics` returns; each may be None or missing, and other keys are ignored. provenance:
+    what `provenance_of` returns. portable: the names of the portable files beside the card, of
+    `model.onnx` and `model.pt2`.
+    """
+    side = provenance["preprocessing"]["side"]
+    parts = [(part, metrics.get(part)) for part in ("validation", "test")]
+    note = "" if metrics.get("test") is None else " The test part was used to choose nothing."
+    return _TEMPLATE.format(
+        architecture=config.architecture,
+        crop=provenance["preprocessing"]["crop"],
+        side=side,
+        portable="".join(text.format(side=side) for n, text in _PORTABLE.items() if n in portable),
+        rows="".join(_row(part, values) for part, values in parts if values is not None),
+        test_note=note,
+        study=provenance["study"] or "(none, a single training run)",
+        trial=provenance["trial"] or "-",
+        fingerprint=provenance["data_fingerprint"],
+        commit=provenance["git_commit"] or "unknown",
+        config=to_yaml(config),
+    )

@@ -1,0 +1,92 @@
+"""Training one config without Ray, into a folder that `galaxytune predict` can load."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from galaxytune.models.export import provenance_of, split_metrics, write_export
+from search_spaces.declaration import InvalidInput, TrainingProtocol
+from trainables.device import training_device, within_memory
+from trainables.files import append_line, load_state, save_state
+from trainables.galaxies import SplitName, fingerprint, open_galaxies, split_galaxies
+from trainables.training import EpochReport, TrainingRun, predict
+
+CURVE = "curve.jsonl"
+_FINGERPRINT = "data_fingerprint"
+
+
+def train_single(
+    config: TrainingProtocol,
+    data: Path,
+    out: Path,
+    *,
+    split: SplitName = "hash",
+    num_galaxies: int | None = None,
+    on_epoch: Callable[[EpochReport], None] = lambda report: None,
+) -> dict[str, Any]:
+    """Train one config, write the model to the folder `out`, and return the metrics.
+
+    data: the galaxy file. out: is made if it does not exist, and gets the files of an export,
+    `curve.jsonl` with the report of each epoch, and `last.pt`, the state after the last epoch,
+    which stays there. split: `hash` or `seed`, see `split_galaxies`. num_galaxies: how many
+    galaxies of the file are used, None for all. on_epoch: is called with the report of each epoch,
+    after the state is written. The metrics are `validation`, as `split_metrics` returns them, and
+    `best_epoch`, counted from 1.
+
+    If the same training was interrupted or finished in `out`, it goes on from there; `on_epoch` is
+    called with the earlier epochs first. A damaged `last.pt` is renamed to last.pt.damaged, and
+    the training begins again. The training sets torch's global random state.
+
+    InvalidInput is raised if the data, the number of galaxies or the pretrained weights are wrong,
+    or if `out` holds another training. WorkFailed is raised if the training diverges or memory
+    does not hold it, and OSError if a file cannot be written.
+    """
+    galaxies = open_galaxies(data)
+    rows = split_galaxies(galaxies, split, num_galaxies)
+    device = training_device()
+    run = TrainingRun(config, galaxies, rows, device)
+    task = {
+        "config": config.model_dump(mode="json"),
+        _FINGERPRINT: fingerprint(data),
+        "split": split,
+        "num_galaxies": num_galaxies,
+    }
+    _continue(run, out, task, on_epoch)
+    out.mkdir(parents=True, exist_ok=True)
+    while run.finished is None:
+        report = run.run_epoch()
+        save_state(out, {**run.state(), "task": task})
+        on_epoch(report)
+    (out / CURVE).unlink(missing_ok=True)
+    for report in run.reports:
+        append_line(out / CURVE, report.as_values())
+    run.restore_best_weights()
+    predicted = predict(run.network, galaxies.images, device, rows.validation)
+    metrics: dict[str, Any] = {
+        "validation": split_metrics(predicted, galaxies.target[rows.validation]),
+        "best_epoch": run.best_epoch,
+    }
+    provenance = provenance_of(str(task[_FINGERPRINT]), galaxies)
+    weights = run.frozen_weights() | run.best_weights
+    write_export(out, config, weights, metrics, provenance)
+    return metrics
+
+
+def _continue(
+    run: TrainingRun, out: Path, task: dict[str, Any], on_epoch: Callable[[EpochReport], None]
+) -> None:
+    """Load into `run` the state of the training that `out` holds; do nothing without a state.
+
+    task: the config, data fingerprint, split and number of galaxies of the training. If `out`
+    holds the state of another task, InvalidInput is raised. on_epoch: is called with the report of
+    each epoch that was trained before. A damaged state is renamed to last.pt.damaged and counts as
+    no state.
+    """
+    state = within_memory(lambda: load_state(out, run.device), "the checkpoint of the training")
+    if state is None:
+        return
+    if state["task"] != task:
+        raise InvalidInput(f"{out} holds the run of another config or of other data; name another")
+    run.load_state(state)
+    for report in run.reports:
+        on_epoch(report)

@@ -1,0 +1,141 @@
+"""Checks of a plan: unknown keys, values without effect, and networks that are not available."""
+
+from collections.abc import Container, Iterable
+from typing import TYPE_CHECKING
+
+from galaxytune.plan.grid import architecture_points, check_grid
+from search_spaces.declaration import (
+    InvalidInput,
+    TrainingProtocol,
+    config_class,
+    did_you_mean,
+    hyperparameters,
+)
+
+if TYPE_CHECKING:
+    from galaxytune.plan.study_plan import StudyPlan
+
+
+def check_plan(plan: "StudyPlan") -> None:
+    """Raise InvalidInput for the first mistake in a plan.
+
+    The types and ranges of single fields were checked by pydantic before. No network is built and
+    no file is read (see `check_networks`).
+    """
+    if len(set(plan.architectures)) != len(plan.architectures):
+        raise InvalidInput(f"an architecture is named twice: {', '.join(plan.architectures)}")
+    for architecture in plan.architectures:
+        config_class(architecture)
+    _check_settings(plan)
+    _check_search_only(plan)
+    _check_grid(plan)
+    _check_pack(plan)
+    if plan.gpus_per_trial > 1 and plan.gpus_per_trial % 1:
+        raise InvalidInput(f"gpus_per_trial above 1 must be whole, got {plan.gpus_per_trial:g}")
+
+
+def check_networks(plan: "StudyPlan") -> None:
+    """Raise InvalidInput if a network of the plan, or its pretrained weights, is not available.
+
+    The published config of each architecture is checked, or every config of a grid. torchvision's
+    weights are downloaded if this machine lacks them.
+    """
+    from trainables.architectures import check_network  # the import loads torch
+
+    configs = [config for _, config in plan.grid_configs()] if plan.grid else []
+    for config in configs or [space.published for space in plan.spaces.values()]:
+        check_network(config)
+
+
+def _check_pack(plan: "StudyPlan") -> None:
+    """Raise InvalidInput if `pack` is a number and a network cannot be trained in packs."""
+    for name, space in plan.spaces.items():
+        if isinstance(plan.pack, int) and not space.config_class.STACKS:
+            raise InvalidInput(
+                f"pack: networks of {name!r} cannot be trained as a pack, got {plan.pack}; "
+                "leave it at auto, which packs the others"
+            )
+
+
+def _check_settings(plan: "StudyPlan") -> None:
+    """Raise InvalidInput if a key of `set` is unknown, or is decided by the plan itself.
+
+    The values of `set` are not checked here.
+    """
+    for key in plan.set:
+        owner, dot, field = key.rpartition(".")
+        owners = [owner] if dot else list(plan.architectures)
+        if dot and owner not in plan.architectures:
+            raise InvalidInput(
+                f"--set {key}: {owner!r} is not searched{did_you_mean(owner, plan.architectures)}"
+            )
+        name = field if dot else key
+        fields = {f for a in owners for f in config_class(a).model_fields}
+        if name in ("architecture", "epochs", "seed"):
+            raise InvalidInput(f"--set {key}: the plan itself decides it, use its own option")
+        if name not in fields:
+            raise InvalidInput(f"unknown key {name!r}{did_you_mean(name, fields)}")
+
+
+def _check_search_only(plan: "StudyPlan") -> None:
+    """Raise InvalidInput if a name in `search_only` cannot be searched, or has no effect."""
+    classes = [space.config_class for space in plan.spaces.values()]
+    known = {h.name for cls in classes for h in hyperparameters(cls)}
+    for name in plan.search_only:
+        if name not in known:
+            raise InvalidInput(f"search_only: {name!r} is not searched{did_you_mean(name, known)}")
+    for space in plan.spaces.values():
+        _check_in_use(space.published, plan.search_only, "search_only", searched=plan.search_only)
+
+
+def _check_in_use(
+    config: TrainingProtocol, names: Iterable[str], where: str, *, searched: Container[str] = ()
+) -> None:
+    """Raise InvalidInput if a value of a config has no effect because of another field's value.
+
+    config: holds the values. names: the hyperparameters to check. where: the plan's key that sets
+    the values, for the message. searched: fields that are searched; a value that needs such a
+    field is not checked, because the field may take any value.
+    """
+    values = config.model_dump()
+    for parameter in hyperparameters(type(config)):
+        needs = parameter.condition
+        if needs is None or parameter.name not in names or needs.field in searched:
+            continue
+        if not parameter.in_use(values):
+            raise InvalidInput(
+                f"{where}: {parameter.name} is used only with {needs.field}={needs.values[0]}; "
+                f"add --set {needs.field}={needs.values[0]}"
+            )
+
+
+def _check_grid(plan: "StudyPlan") -> None:
+    """Raise InvalidInput for the first mistake in the plan's grid.
+
+    A mistake is a wrong key or value, a key that `set`, `seed` or `epochs` of the plan also
+    decides, an architecture that is not in the plan, a varied value without effect, or a point
+    that is given twice. A plan without a grid passes.
+    """
+    check_grid(plan.grid)
+    for key in {"seed", "epochs"} & plan.model_fields_set if plan.grid else ():
+        told = getattr(plan, key)
+        if told is not None and all(key in values for values in plan.grid):
+            raise InvalidInput(
+                f"grid and --{key} {told} both decide {key!r}; leave one of them out"
+            )
+    for point, name in architecture_points(plan.grid, plan.architectures):
+        if name not in plan.architectures:
+            raise InvalidInput(f"grid: {name!r} is not among the plan's architectures")
+        fields = config_class(name).model_fields
+        for key in point:
+            if key not in fields:
+                raise InvalidInput(f"grid: {name} has no {key!r}{did_you_mean(key, fields)}")
+            if key in plan.set or f"{name}.{key}" in plan.set:
+                raise InvalidInput(f"grid and --set both decide {key!r}; leave one of them out")
+    varied = {key for values in plan.grid for key, given in values.items() if len(given) > 1}
+    seen = set()
+    for point, config in plan.grid_configs():
+        _check_in_use(config, varied & point.keys(), "grid")
+        if config.model_dump_json() in seen:
+            raise InvalidInput(f"grid: the point {point} is given twice")
+        seen.add(config.model_dump_json())

@@ -1,0 +1,67 @@
+"""Functions that make a plan from a plan file and from values that override the file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from galaxytune.plan.grid import as_grid
+from galaxytune.plan.study_plan import StudyPlan
+from search_spaces.declaration import InvalidInput, build, read_yaml
+
+
+def make_plan(values: Mapping[str, Any]) -> StudyPlan:
+    """Return the plan that has `values` by key; the first mistake raises InvalidInput.
+
+    Keys that are not given get their defaults. A missing key without a default is a mistake.
+    """
+    return build(StudyPlan, values)
+
+
+def plan_values(plan_file: Path | None, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys and values of a plan file, with `changes` in place of the file's own.
+
+    plan_file: path of a YAML file; None for no file. changes: values by key. The mapping `set` in
+    `changes` is merged into the file's `set`, key by key; the result always has the key `set`,
+    perhaps {}. The values are not checked yet. A file that is missing, unreadable or not a
+    mapping, or whose `set` is not a mapping, raises InvalidInput.
+    """
+    values: dict[str, Any] = {} if plan_file is None else read_yaml(plan_file)
+    in_file = values.get("set") or {}
+    if not isinstance(in_file, dict):
+        raise InvalidInput(f"`set` of {plan_file} must hold keys and values, got {in_file!r}")
+    return {**values, **changes, "set": {**in_file, **changes.get("set", {})}}
+
+
+def needs_epochs(values: Mapping[str, Any]) -> bool:
+    """Return whether the command line requires the key `epochs` for a plan of these values.
+
+    values: the plan's values by key, which need not be checked yet. A plan with `as_published` has
+    the published numbers of epochs, and a grid may give the epochs of every point.
+    """
+    grid = as_grid(values.get("grid"))
+    points = grid if isinstance(grid, (list, tuple)) and grid else [{}]
+    in_grid = all(isinstance(point, Mapping) and "epochs" in point for point in points)
+    return not (values.get("as_published") or in_grid)
+
+
+def with_absolute_files(plan: StudyPlan) -> StudyPlan:
+    """Return a copy of the plan with absolute paths of the data file and of weight files.
+
+    Weight files are the values of `weights` in `set` and `grid` that have a suffix such as .pth;
+    names such as `imagenet` stay as they are. With absolute paths, a resume that is started in
+    another folder finds the files.
+    """
+    from search_spaces.declaration import absolute  # the import loads Optuna
+
+    def whole(name: str, value: Any) -> Any:
+        """Return the absolute path if `name` names a weight file, else the value unchanged."""
+        is_weights = name.rpartition(".")[2] == "weights" and isinstance(value, str)
+        return absolute(value) if is_weights else value
+
+    settings = {name: whole(name, value) for name, value in plan.set.items()}
+    grid = tuple(
+        {name: [whole(name, v) for v in given] for name, given in values.items()}
+        for values in plan.grid
+    )
+    data = str(Path(plan.data).resolve())
+    return plan.model_copy(update={"data": data, "set": settings, "grid": grid})

@@ -1,0 +1,12 @@
+from .failure_aware_sampler import BLAMED as BLAMED
+from .optuna_internals import live_trial as live_trial
+from .optuna_internals import storage_id as storage_id
+from .proposals import draw_config as draw_config
+from .proposals import drawn_as_published as drawn_as_published
+from .proposals import drawn_config as drawn_config
+from .proposals import enqueue_first as enqueue_first
+from .proposals import enqueue_like as enqueue_like
+from .proposals import is_drawn as is_drawn
+from .proposals import known_draw as known_draw
+from .proposals import user_attributes as user_attributes
+from .sampler import study_sampler as study_sampler

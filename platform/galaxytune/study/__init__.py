@@ -1,0 +1,5 @@
+"""A study on disk: its folder, status, results, budget and checkpoints."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,17 @@
+from .budget import Budget as Budget
+from .checkpoint_keeper import CheckpointKeeper as CheckpointKeeper
+from .creation import change_plan as change_plan
+from .creation import check_data_unchanged as check_data_unchanged
+from .creation import new_study as new_study
+from .creation import open_folder as open_folder
+from .folder import StudyFolder as StudyFolder
+from .html import study_html as study_html
+from .record_making import make_record as make_record
+from .results import leaderboard_of as leaderboard_of
+from .results import noise_floor_line as noise_floor_line
+from .results import outcome_lines as outcome_lines
+from .results import write_study_findings as write_study_findings
+from .status import StudyStatus as StudyStatus
+from .status import counted as counted
+from .status import study_status as study_status
+from .status import trial_statuses as trial_statuses

@@ -1,0 +1,118 @@
+"""Functions that make a study, open a study, check its data, and change its plan."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from galaxytune.plan import (
+    CHANGEABLE,
+    StoredPlan,
+    StudyPlan,
+    check_networks,
+    store_plan,
+    with_absolute_files,
+    write_plan,
+)
+from galaxytune.study.folder import StudyFolder
+from search_spaces.declaration import InvalidInput, build, did_you_mean
+from trainables.galaxies import (
+    Galaxies,
+    Split,
+    fingerprint,
+    open_galaxies,
+    save_split,
+    split_galaxies,
+)
+
+
+def new_study(plan: StudyPlan, storage: Path) -> StudyFolder:
+    """Make the folder of a new study in the folder `storage`, and return the study's folder.
+
+    plan: the plan, whose files are stored as absolute paths. storage: need not exist. First the
+    networks and the whole data file are checked, and the data is split.
+
+    InvalidInput is raised if a network is not available, if the data file is missing or damaged or
+    too small for the split, or if a study of that name exists. OSError is raised if the folder
+    cannot be written.
+    """
+    plan = with_absolute_files(plan)
+    check_networks(plan)
+    data = Path(plan.data)
+    galaxies = open_galaxies(data)
+    split = split_galaxies(galaxies, plan.split, plan.num_galaxies)
+    stored = store_plan(
+        plan,
+        data_fingerprint=fingerprint(data),
+        num_galaxies_by_part={part: len(rows) for part, rows in split.parts().items()},
+    )
+    return _create(storage, stored, galaxies, split)
+
+
+def _create(storage: Path, plan: StoredPlan, galaxies: Galaxies, split: Split) -> StudyFolder:
+    """Write the files of a new study into STORAGE/NAME, and return that folder.
+
+    InvalidInput is raised if a study of that name exists, OSError if a file cannot be written.
+    """
+    folder = StudyFolder(storage.resolve() / plan.name)
+    if folder.plan_file.exists():
+        raise InvalidInput(
+            f"study {plan.name!r} exists in {storage}; "
+            f"`galaxytune resume {plan.name}` continues it, or choose another --name"
+        )
+    for path in (folder.curves_folder, folder.checkpoints):
+        path.mkdir(parents=True, exist_ok=True)
+    save_split(folder.split_file, split, galaxies.ids)
+    write_plan(plan, folder.plan_file)  # written last, because a folder with a plan is whole
+    return folder
+
+
+def open_folder(storage: Path, name: str) -> StudyFolder:
+    """Return the folder of the study `name` in the folder `storage`; its files are not read.
+
+    If there is no such study, InvalidInput is raised; the message names the study with the most
+    similar name, or else all studies that there are.
+    """
+    folder = StudyFolder(storage.resolve() / name)
+    if not folder.plan_file.exists():
+        known = [p.parent.name for p in storage.glob("*/plan.yaml")]
+        hint = did_you_mean(name, known) if known else "; there are none"
+        raise InvalidInput(f"no study {name!r} in {os.fspath(storage)}{hint}")
+    return folder
+
+
+def check_data_unchanged(folder: StudyFolder) -> None:
+    """Raise InvalidInput if the data file is not the file that the study began with.
+
+    The arrays of the file are compared, so a copy at the same path passes. The whole file is read.
+    InvalidInput is also raised if the file is missing or damaged.
+    """
+    plan = folder.plan
+    if fingerprint(Path(plan.data)) != plan.provenance.data_fingerprint:
+        raise InvalidInput(
+            f"{plan.data} is not the file that study {plan.name!r} began with; "
+            "put that file back, or start a new study"
+        )
+
+
+def change_plan(folder: StudyFolder, changes: Mapping[str, Any]) -> None:
+    """Change keys of a study's stored plan, so that a study that a budget ended can go on.
+
+    changes: the new values, by key of CHANGEABLE; an empty mapping leaves everything as it is.
+    plan.yaml is written again, and ended.json is deleted.
+
+    InvalidInput is raised if a key may not change, if a value has the wrong type or range, if the
+    number of trials of a grid is to change, or if another process runs the study. OSError is
+    raised if the plan cannot be written.
+    """
+    if not changes:
+        return
+    for key in changes:
+        if key not in CHANGEABLE:
+            raise InvalidInput(f"a resume cannot change {key!r}{did_you_mean(key, CHANGEABLE)}")
+    if folder.state() == "running":
+        raise InvalidInput(f"study {folder.name!r} is being run by another process")
+    if folder.plan.grid and "trials" in changes:
+        raise InvalidInput("a grid decides the number of its trials itself")
+    write_plan(build(StoredPlan, folder.plan.model_dump() | dict(changes)), folder.plan_file)
+    folder.ended_file.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+from .declaration.known_architectures import architecture_names as architecture_names

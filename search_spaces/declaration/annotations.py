@@ -1,0 +1,114 @@
+"""The annotations by which a config class marks the fields that are searched.
+
+A field is searched if its annotation carries an Optuna distribution. `Each` gives every entry of
+a tuple the same distribution. `OnlyIf` limits a field to certain values of another field.
+`STACKABLE` marks a field in which the members of a pack, networks trained as one, may differ.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from search_spaces.declaration.frozen_config import FrozenConfig
+from search_spaces.declaration.quiet_optuna import BaseDistribution
+
+
+@dataclass(frozen=True)
+class Each:
+    """An annotation of a tuple field whose entries are all drawn from the same distribution.
+
+    The field must have a default; the length of the default is the number of entries that a search
+    draws.
+
+    distribution: the Optuna distribution of one entry.
+    """
+
+    distribution: BaseDistribution
+
+
+class OnlyIf:
+    """An annotation of a field that is used only when another field has one of certain values.
+
+    A search draws a value for the annotated field only when the field is used.
+
+    field: the name of the other field. values: the values of the other field for which the
+    annotated field is used, as a tuple.
+    """
+
+    def __init__(self, field: str, *values: Any) -> None:
+        """Store the condition under which the annotated field is used.
+
+        field: the name of the other field, which must be declared before the annotated field.
+        values: the values of the other field for which the annotated field is used.
+        """
+        self.field, self.values = field, values
+
+
+@dataclass(frozen=True)
+class Stackable:
+    """An annotation of a field in which the members of a pack may differ.
+
+    The members of a pack are networks that are trained as one. The field decides neither the
+    layers of the network nor the shape or type of a tensor. In a field without this annotation all
+    members of a pack must have the same value.
+    """
+
+
+STACKABLE = Stackable()
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """A field of a config class that is searched.
+
+    name: the field's name. distribution: the Optuna distribution of each scalar. length: the
+    number of entries of a tuple field, None for a scalar. condition: the condition under which
+    the field is used, None for a field that is always used.
+    """
+
+    name: str
+    distribution: BaseDistribution
+    length: int | None
+    condition: OnlyIf | None
+
+    def entries(self) -> list[str]:
+        """Return the names of the field's scalars.
+
+        A scalar field has one name, that of the field. A tuple field has the names `name.1`,
+        `name.2`, ... in the order of the entries.
+        """
+        if self.length is None:
+            return [self.name]
+        return [f"{self.name}.{i}" for i in range(1, self.length + 1)]
+
+    def in_use(self, values: Mapping[str, Any]) -> bool:
+        """Return True if a config with the given values uses the field.
+
+        values: the config's values by field name. KeyError is raised if the field that the
+        condition names is missing.
+        """
+        return self.condition is None or values[self.condition.field] in self.condition.values
+
+
+def hyperparameters(config_class: type[FrozenConfig]) -> Iterator[Hyperparameter]:
+    """Yield one Hyperparameter for each searched field of a config class, in order of declaration.
+
+    A field without a distribution is not searched and is left out.
+    """
+    for name, field in config_class.model_fields.items():
+        condition = next((m for m in field.metadata if isinstance(m, OnlyIf)), None)
+        for mark in field.metadata:
+            if isinstance(mark, BaseDistribution):
+                yield Hyperparameter(name, mark, None, condition)
+            elif isinstance(mark, Each):
+                yield Hyperparameter(name, mark.distribution, len(field.default), condition)
+
+
+def shaping_fields(config_class: type[FrozenConfig]) -> list[str]:
+    """Return the names of the fields in which the configs of a pack must agree.
+
+    The fields are all fields of `config_class` without the mark STACKABLE, in order of
+    declaration.
+    """
+    fields = config_class.model_fields
+    return [name for name, field in fields.items() if STACKABLE not in field.metadata]

@@ -1,0 +1,24 @@
+"""The commands around single networks."""
+
+import json
+
+import pytest
+
+from tests.support.command_line import Cli
+
+
+def test_architectures_are_listed_with_published_counts(
+    cli: Cli, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli("architectures", "--json") == 0
+    rows = {row["name"]: row for row in json.loads(capfd.readouterr().out)}
+    assert {n: (r["total_parameters"], r["trainable_parameters"]) for n, r in rows.items()} == {
+        "parallel_cnn": (1_160_165, 1_159_653),
+        "simple_cnn": (522_469, 522_469),
+        "vision_transformer": (1_821_477, 1_821_477),
+        "resnet50": (27_859_877, 4_272_165),
+        "vgg16": (27_579_237, 12_864_549),
+    }
+    assert cli("architectures", "timm:test_vit", "--json") == 0
+    (row,) = json.loads(capfd.readouterr().out)
+    assert row["name"] == "timm:test_vit" and row["total_parameters"] > 0

@@ -1,0 +1,27 @@
+"""Training one config without Ray."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import Cli
+
+
+def test_train_writes_a_whole_export_folder(trained: Path) -> None:
+    names = {path.name for path in trained.iterdir()}
+    assert {"config.yaml", "model.safetensors", "metrics.json", "provenance.json"} <= names
+    metrics = json.loads((trained / "metrics.json").read_text())["validation"]
+    low, high = metrics["rmse_interval_95"]
+    assert low < metrics["rmse"] < high
+
+
+def test_train_again_continues_and_refuses_another_config(
+    cli: Cli, trained: Path, toy_npz: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = (trained / "curve.jsonl").read_text()
+    same = ["--set", "width=0.1", "--epochs", "2", "--data", toy_npz]
+    assert cli("train", "simple_cnn", trained, *same) == 0
+    assert (trained / "curve.jsonl").read_text() == before
+    assert cli("train", "simple_cnn", trained, "--data", toy_npz) == 2
+    assert "another config" in capfd.readouterr().err

@@ -1,0 +1,5 @@
+"""Pretrained backbones under a head of galaxytune: weights, frozen parts, cached features."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

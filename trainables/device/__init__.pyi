@@ -1,0 +1,10 @@
+from .devices import prepare_device as prepare_device
+from .devices import training_device as training_device
+from .micro_batch import MicroBatch as MicroBatch
+from .micro_batch import OutOfMemory as OutOfMemory
+from .micro_batch import even_slices as even_slices
+from .micro_batch import is_out_of_memory as is_out_of_memory
+from .micro_batch import within_memory as within_memory
+from .precision import computed_in as computed_in
+from .precision import training_precision as training_precision
+from .random_state import RandomState as RandomState

@@ -1,0 +1,64 @@
+"""Files that are written completely or not at all."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from search_spaces.declaration import InvalidInput
+
+# Error numbers of a disk that is full, is broken, or does not allow writing.
+DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
+
+
+def write_atomically(path: Path, write: Callable[[Path], object], *, wait: bool = True) -> None:
+    """Let `write` fill a temporary file beside `path`, then move that file to `path` in one step.
+
+    The folder is made if it does not exist. write: is called with the path of the temporary file,
+    which is empty, has no suffix, and must be filled under exactly this path. A file at `path` is
+    replaced, and the new file can be read by everyone (mode 644). With `wait` the file is on disk
+    before it is moved. Without `wait` a power cut may leave an empty file.
+
+    If anything fails, the temporary file is deleted and `path` stays as it was. OSError is raised
+    if the file cannot be written; errors of `write` are raised unchanged.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(descriptor)
+    try:
+        write(Path(name))
+        if wait:
+            wait_for_disk(Path(name))
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def wait_for_disk(path: Path) -> None:
+    """Return once everything that was written to a file is on disk.
+
+    OSError is raised if the file is missing or the disk refuses.
+    """
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def writing_to_a_given_place() -> Iterator[None]:
+    """Raise InvalidInput if the block fails for a reason that another path would solve.
+
+    The reasons are: a file stands where a folder is needed, a folder stands where a file is
+    needed, or permission is denied (FileExistsError, NotADirectoryError, IsADirectoryError,
+    PermissionError). The block should write to a path that a person gave; the message names the
+    path of the error and asks for another path. Other errors, such as that of a full disk, pass
+    unchanged.
+    """
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        place = error.filename2 or error.filename  # of a move, where the file was to go
+        raise InvalidInput(f"{error.strerror}: {place}; name another place") from None

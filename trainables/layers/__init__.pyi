@@ -1,0 +1,11 @@
+from .dropout import Dropout as Dropout
+from .keras_layers import SameConv2d as SameConv2d
+from .keras_layers import batch_norm as batch_norm
+from .keras_layers import count_parameters as count_parameters
+from .keras_layers import initialise_as_keras as initialise_as_keras
+from .network import IMAGE_SIDE as IMAGE_SIDE
+from .network import GalaxyNetwork as GalaxyNetwork
+from .network import ParameterGroup as ParameterGroup
+from .network import scaled as scaled
+from .network import vote_fractions as vote_fractions
+from .rectified_pooling import rectified_maximum as rectified_maximum

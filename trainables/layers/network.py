@@ -1,0 +1,98 @@
+"""The base class of all networks, which map images to 37 vote fractions, and shared functions."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+IMAGE_SIDE = 64  # pixels; the side for which the notebooks' own networks were built
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """A group of parameters that train at `factor` times the config's learning rate.
+
+    parameters: the parameters of the group.
+    factor: factor on the learning rate, above 0.
+    """
+
+    parameters: tuple[nn.Parameter, ...]
+    factor: float = 1.0
+
+
+class GalaxyNetwork(nn.Module):
+    """A network that maps images [B, 3, S, S] in 0..1 to vote fractions [B, 37] in 0..1.
+
+    image_side: S, in pixels; 64 unless a subclass or the network sets another side.
+    has_frozen_features: True if `features` gives the same numbers for an image throughout the
+        training and the config allows to cache them. The training then computes the features of
+        the unmoved images once. False unless a subclass or the network sets True.
+    """
+
+    image_side: int = IMAGE_SIDE
+    has_frozen_features: bool = False
+
+    def regularisation(self) -> Tensor:
+        """Return the scalar that the network's own regularisers add to the loss; here 0.
+
+        The scalar is a tensor of shape () on the device of the network's parameters.
+        """
+        return torch.zeros((), device=next(self.parameters()).device)
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return the parameters that are trained, grouped by learning rate.
+
+        Here one group holds all parameters that require a gradient, with the factor 1.
+        """
+        return [ParameterGroup(tuple(p for p in self.parameters() if p.requires_grad))]
+
+    def frozen_names(self) -> set[str]:
+        """Return the state_dict names of all tensors that training leaves unchanged; here none."""
+        return set()
+
+    def features(self, images: Tensor) -> Tensor:
+        """Map images [B, 3, S, S] in 0..1, S = `image_side`, to the features [B, F] for `head`.
+
+        The base class always raises TypeError. A network that can set `has_frozen_features`
+        overrides this method and `head`; the override does not check `has_frozen_features`.
+        """
+        raise TypeError(f"{type(self).__name__} keeps no frozen features")
+
+    def head(self, features: Tensor) -> Tensor:
+        """Map the features [B, F] that `features` returned to vote fractions [B, 37] in 0..1.
+
+        The base class always raises TypeError. A network that can set `has_frozen_features`
+        overrides this method and `features`.
+        """
+        raise TypeError(f"{type(self).__name__} keeps no frozen features")
+
+    def explained_layer(self) -> nn.Module:
+        """Return the layer whose output [B, C, h, w] Grad-CAM weighs; here the last nn.Conv2d.
+
+        A network without nn.Conv2d, such as the vision transformer, raises IndexError.
+        """
+        convolutions = [m for m in self.modules() if isinstance(m, nn.Conv2d)]
+        return convolutions[-1]
+
+
+def vote_fractions(output: nn.Linear, features: Tensor) -> Tensor:
+    """Map features [B, F] to vote fractions [B, 37] in 0..1 by a dense layer and a sigmoid.
+
+    output: the dense layer, F to 37. The result has the type of the layer's weights, and is
+    computed in that type even if the rest of the network computes in a lower precision: the
+    rounding of the last layer is not averaged out by a later layer, and the layer is too small for
+    its cost to matter. Only while `torch.export` writes the network to a file, the layer computes
+    in the precision of the layers before it.
+    """
+    if torch.compiler.is_exporting():
+        return torch.sigmoid(output(features))
+    with torch.autocast(features.device.type, enabled=False):
+        return torch.sigmoid(output(features.to(output.weight.dtype)))
+
+
+def scaled(channels: int, width: float) -> int:
+    """Return `channels` times the factor `width`, rounded to a whole number of at least 1.
+
+    A half is rounded to the even number.
+    """
+    return max(1, round(channels * width))

@@ -1,0 +1,5 @@
+"""Several configs of one architecture that are trained together, as one pack."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

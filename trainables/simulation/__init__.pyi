@@ -1,0 +1,1 @@
+from .galaxies import simulate_galaxies as simulate_galaxies

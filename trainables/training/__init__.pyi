@@ -1,0 +1,15 @@
+from .augmentation import Augmentation as Augmentation
+from .batches import TrainingBatch as TrainingBatch
+from .divergence import Diverged as Diverged
+from .epoch_report import Curve as Curve
+from .epoch_report import EpochReport as EpochReport
+from .epoch_report import best_epoch as best_epoch
+from .epoch_report import why_finished as why_finished
+from .epoch_report import why_unusable as why_unusable
+from .metrics import evaluate as evaluate
+from .metrics import mean_vector_rmse as mean_vector_rmse
+from .metrics import rmse as rmse
+from .prediction import predict as predict
+from .step import EpochSteps as EpochSteps
+from .step import Sums as Sums
+from .training_run import TrainingRun as TrainingRun

@@ -1,0 +1,91 @@
+"""Random rotation, flip, shift, zoom and shear of a whole batch of images at once."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from search_spaces.declaration import TrainingProtocol
+from trainables.galaxies import moved
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """The limits of the random movements of each galaxy.
+
+    Every draw is uniform within plus or minus the limit.
+
+    rotation_degrees: limit of the rotation, in degrees.
+    flips: True if each galaxy is mirrored left to right with a probability of one half.
+    shift_fraction: limit of the shift along each axis, as a fraction of the image's side.
+    zoom_fraction: limit of the zoom, drawn for each axis separately; the zoom factor is 1 plus the
+        draw, and a factor above 1 makes the galaxy smaller.
+    shear_degrees: limit of the shear, in degrees.
+    """
+
+    rotation_degrees: float
+    flips: bool
+    shift_fraction: float
+    zoom_fraction: float
+    shear_degrees: float
+
+    @classmethod
+    def of(cls, config: TrainingProtocol) -> "Augmentation":
+        """Return the augmentation of a config.
+
+        The config's augmentation_strength multiplies the limits of shift, zoom and shear, but not
+        that of the rotation, and changes no flips. The zoom fraction is at most 0.9 and the shear
+        at most 80 degrees.
+        """
+        strength = config.augmentation_strength
+        return cls(
+            rotation_degrees=config.rotation_degrees,
+            flips=config.flips,
+            shift_fraction=strength * config.shift_fraction,
+            zoom_fraction=min(strength * config.zoom_fraction, 0.9),
+            shear_degrees=min(strength * config.shear_degrees, 80.0),
+        )
+
+    @property
+    def does_nothing(self) -> bool:
+        """True if no limit allows any movement, so that every image stays unchanged."""
+        return self == Augmentation(0, False, 0, 0, 0)
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Map images [B, C, S, S] to as many moved images; border pixels are repeated outwards.
+
+        generator: generator on the CPU from which all movements are drawn. A run on a GPU
+        therefore moves the same galaxies in the same way as a run on a CPU. The result is a new
+        tensor on the device of the images. If no limit allows any movement, nothing is drawn and
+        `images` itself is returned.
+        """
+        if self.does_nothing:
+            return images
+        return moved(images, self.matrices(len(images), generator))
+
+    def matrices(self, batch: int, generator: torch.Generator) -> Tensor:
+        """Draw affine matrices [B, 2, 3] that map output coordinates to input coordinates.
+
+        The coordinates are (x, y), and an image spans -1..1 along each axis. batch: the number of
+        matrices, B. generator: generator on the CPU. The matrices are float32 on the CPU.
+        """
+
+        def uniform(limit: float) -> Tensor:
+            return (2 * torch.rand(batch, generator=generator) - 1) * limit
+
+        angle = uniform(math.radians(self.rotation_degrees))
+        shear = uniform(math.radians(self.shear_degrees))
+        zoom_x, zoom_y = 1 + uniform(self.zoom_fraction), 1 + uniform(self.zoom_fraction)
+        # a shift by a fraction of the side is twice that fraction in coordinates of -1..1
+        shift = torch.stack([uniform(2 * self.shift_fraction), uniform(2 * self.shift_fraction)])
+        sign = torch.ones(batch)
+        if self.flips:
+            sign = torch.where(torch.rand(batch, generator=generator) < 0.5, -1.0, 1.0)
+        cos, sin = torch.cos(angle), torch.sin(angle)
+        rotated = torch.stack([cos, -sin, sin, cos], 1).view(batch, 2, 2)
+        zero, one = torch.zeros(batch), torch.ones(batch)
+        sheared = torch.stack([one, -torch.sin(shear), zero, torch.cos(shear)], 1)
+        zoomed = torch.stack([sign * zoom_x, zero, zero, zoom_y], 1).view(batch, 2, 2)
+        linear = rotated @ sheared.view(batch, 2, 2) @ zoomed
+        return torch.cat([linear, shift.T.unsqueeze(2)], dim=2)

@@ -1,0 +1,122 @@
+"""The training galaxies of an epoch: shuffled, moved, and cut into batches and parts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainables.galaxies import GalaxySource, as_images, enlarged, moved, sent
+from trainables.layers import GalaxyNetwork
+from trainables.training.augmentation import Augmentation
+
+
+@dataclass(frozen=True)
+class TrainingBatch:
+    """A batch of b galaxies to train on, whose random movements are drawn already.
+
+    A part of the batch therefore has the same movements as the whole batch.
+
+    source: the galaxies' pixels and vote fractions.
+    rows: row numbers [b] in the source, on the device `source.rows_on`.
+    movement: affine matrices [b, 2, 3] (see `Augmentation.matrices`) on the device of the source,
+        or None if nothing is moved.
+    features: the frozen backbone's features [b, F] in main memory, or None if no features are
+        kept.
+    """
+
+    source: GalaxySource
+    rows: Tensor
+    movement: Tensor | None
+    features: NDArray[np.float32] | None
+
+    def __len__(self) -> int:
+        """Return the number of galaxies, b."""
+        return len(self.rows)
+
+    def part(self, chosen: slice) -> "TrainingBatch":
+        """Return the galaxies in a slice of 0..b, with the movements of the whole batch.
+
+        The part's rows, movements and features are views of the batch's own.
+        """
+        return replace(
+            self,
+            rows=self.rows[chosen],
+            movement=None if self.movement is None else self.movement[chosen],
+            features=None if self.features is None else self.features[chosen],
+        )
+
+    def votes(self) -> Tensor:
+        """Return the vote fractions [b, 37], on the source's device."""
+        return self.source.votes(self.rows)
+
+    def images(self, side: int) -> Tensor:
+        """Return the moved images [b, 3, side, side] in 0..1, which a network takes as input.
+
+        side: side of the images in pixels. Larger stored images are reduced before they are moved,
+        smaller ones enlarged after they are moved. The images are on the device of the source.
+        """
+        images = as_images(self.source.pixels(self.rows), side)
+        if self.movement is not None:
+            images = moved(images, self.movement)
+        return enlarged(images, side)
+
+    def predicted(self, network: GalaxyNetwork) -> Tensor:
+        """Return the network's vote fractions [b, 37] for the galaxies, on the source's device.
+
+        If the batch has features, only the network's head is computed. network: a network on the
+        source's device; the network's mode, training or evaluation, is not changed.
+        """
+        if self.features is not None:
+            return network.head(sent(self.features, self.source.device))
+        predicted: Tensor = network(self.images(network.image_side))
+        return predicted
+
+
+@dataclass(frozen=True)
+class TrainingBatches:
+    """The batches of one epoch of training.
+
+    source: the galaxies' pixels and vote fractions.
+    rows: row numbers [N] of the training galaxies in the source.
+    batch_size: galaxies in a batch; the last batch may be smaller.
+    augmentation: the limits of the random movements.
+    features: memory-mapped features [N, F] in the order of `rows`, or None if the backbone trains,
+        the galaxies are moved, or features are not cached.
+    """
+
+    source: GalaxySource
+    rows: NDArray[np.int64]
+    batch_size: int
+    augmentation: Augmentation
+    features: NDArray[np.float32] | None
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        return -(-len(self.rows) // self.batch_size)
+
+    def drawn(self, generator: torch.Generator) -> Iterator[TrainingBatch]:
+        """Yield the batches of one epoch, in a random order and with random movements.
+
+        generator: generator on the CPU that draws the order and the movements. The order and all
+        movements are drawn, and copied to the device that needs them, before the first batch is
+        yielded. Within a batch the galaxies stand in the order of `rows`.
+        """
+        order = torch.randperm(len(self.rows), generator=generator).numpy()
+        starts = range(0, len(order), self.batch_size)
+        slices = [slice(start, start + self.batch_size) for start in starts]
+        order = np.concatenate([np.sort(order[chosen]) for chosen in slices])
+        rows = sent(self.rows[order], self.source.rows_on)
+        movements = None
+        if not self.augmentation.does_nothing:
+            drawn = self.augmentation.matrices(len(order), generator)
+            movements = sent(drawn.numpy(), self.source.device)
+        for chosen in slices:
+            yield TrainingBatch(
+                self.source,
+                rows[chosen],
+                None if movements is None else movements[chosen],
+                None if self.features is None else self.features[order[chosen]],
+            )
