@@ -19,6 +19,7 @@ from analysis.figures.style import (
     tidy,
 )
 from analysis.records import TrialRecord, ranked
+from search_spaces.declaration import InvalidInput
 
 _MOST_ROWS = 40
 _STOPPED = "stopped early (hollow)"
@@ -31,9 +32,11 @@ def leaderboard_figure(study: str, records: Sequence[TrialRecord]) -> Figure:
     study: name of the study, for the title. records: finished trials of the study, in any order;
     trials without an RMSE are left out. The order of the rows is that of `ranked`, so complete
     trials are above all others. A hollow mark is a trial that is not complete. A ring and a dotted
-    vertical line mark a published config.
+    vertical line mark a published config. InvalidInput is raised if no trial has an RMSE.
     """
     measured = [r for r in ranked(records) if r.val_rmse is not None]
+    if not measured:
+        raise InvalidInput("no ended trial has reported an epoch, so there is nothing to draw")
     shown = measured[:_MOST_ROWS]
     names = sorted({record.architecture for record in records})
     columns = legend_columns([*names, _STOPPED], WIDTH)
@@ -102,6 +105,7 @@ def save_leaderboard_figure(study: str, records: Sequence[TrialRecord], folder: 
     """Write leaderboard.png and leaderboard.pdf to `folder`; return the path of the PNG.
 
     study: name of the study. records: finished trials of the study. folder: the output folder,
-    which is made if it does not exist. OSError is raised if a file cannot be written.
+    which is made if it does not exist. InvalidInput is raised if no trial has an RMSE, OSError if
+    a file cannot be written.
     """
     return save_figure(leaderboard_figure(study, records), folder, "leaderboard")

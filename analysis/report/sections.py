@@ -30,8 +30,8 @@ _SPIRAL = COLUMNS.index("Class4.1")
 def leaderboard_section(results: StudyResults, folder: Path) -> Section:
     """Return the section with all trials in order of merit.
 
-    leaderboard.png and leaderboard.pdf are written to `folder`; OSError is raised if a file cannot
-    be written.
+    leaderboard.png and leaderboard.pdf are written to `folder`, unless no trial has an RMSE;
+    OSError is raised if a file cannot be written.
     """
     columns = (
         Column("rank", "number"),
@@ -55,6 +55,8 @@ def leaderboard_section(results: StudyResults, folder: Path) -> Section:
         rows=[[getattr(row, name) for name in names] for row in rows],
         marked={i for i, row in enumerate(rows) if row.published},
     )
+    if all(record.val_rmse is None for record in results.records):
+        return Section(title="Leaderboard", tables=(table,))
     drawn = picture(
         leaderboard_figure(results.name, results.records),
         folder,

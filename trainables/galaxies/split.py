@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,9 +92,12 @@ def split_galaxies(galaxies: Galaxies, name: SplitName, num_galaxies: int | None
     "seed" splits as the notebooks do and ignores the flags `galaxies.unbiased`. num_galaxies: the
     number of galaxies to keep, from 10 to the number in the file. Each part then keeps the same
     share of its rows, rounded, chosen by a second hash of the id, so the sum may miss the number
-    by 1. None keeps all galaxies. InvalidInput is raised if the number is out of range, or if a
-    part would hold no galaxy.
+    by 1. None keeps all galaxies. InvalidInput is raised if the name is unknown, if the number is
+    out of range, or if a part would hold no galaxy.
     """
+    if name not in get_args(SplitName):
+        known = " or ".join(get_args(SplitName))
+        raise InvalidInput(f"the split must be {known}, got {name!r}")
     if num_galaxies is not None and not 10 <= num_galaxies <= len(galaxies):
         raise InvalidInput(
             f"the number of galaxies must lie in 10..{len(galaxies)}, got {num_galaxies}"

@@ -114,8 +114,8 @@ def rank(*studies: "Study") -> "Leaderboard":
     """Rank the trials that have ended, of one study or of several studies together.
 
     Args:
-        *studies: The studies, which should have been run on the same galaxies; this is not
-            checked. Of studies of the same name only the last is ranked.
+        *studies: The studies, at least one, with different names. They should have been run on
+            the same galaxies; this is not checked.
 
     Returns:
         The leaderboard, best trial first: complete trials, then pruned, then failed trials, each
@@ -123,7 +123,8 @@ def rank(*studies: "Study") -> "Leaderboard":
         DataFrame of it. ``trials`` is empty if no trial has ended.
 
     Raises:
-        InvalidInput: The records of a study are damaged.
+        InvalidInput: No study is given, two studies have the same name, or the records of a study
+            are damaged.
 
     Example:
         >>> import galaxytune
@@ -158,9 +159,9 @@ def report(
         The path of the page, ``report.html``, which needs no other file.
 
     Raises:
-        InvalidInput: The folder cannot be written, the studies were run on different galaxies or
-            splits, no trial has ended, a data file has changed, or `images` holds no image or a
-            damaged image.
+        InvalidInput: No study is given, two studies have the same name, the folder cannot be
+            written, the studies were run on different galaxies or splits, no trial has ended, a
+            data file has changed, or `images` holds no image or a damaged image.
         WorkFailed: Memory does not hold a prediction.
         OSError: The disk refuses for another reason than permission, such as a full disk.
 

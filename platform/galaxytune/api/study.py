@@ -425,7 +425,10 @@ class Study:
         Trials without an RMSE are left out.
 
         Returns:
-            A matplotlib Figure, which is empty if no trial has an RMSE.
+            A matplotlib Figure.
+
+        Raises:
+            InvalidInput: No ended trial has reported an epoch.
 
         Example:
             >>> import galaxytune

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from galaxytune.api.model import Model, load_model
 from search_spaces.declaration import (
@@ -11,12 +11,15 @@ from search_spaces.declaration import (
     build,
     config_class,
     config_from_values,
+    did_you_mean,
 )
 from trainables.files import writing_to_a_given_place
 from trainables.galaxies import save_galaxies
 
 if TYPE_CHECKING:
     from trainables.training import EpochReport
+
+_Protocol = Literal["default", "published"]
 
 
 def simulate(
@@ -75,29 +78,32 @@ def make_config(
     architecture: str,
     /,
     *,
-    protocol: Literal["default", "published"] = "default",
+    protocol: _Protocol = "default",
     **values: Any,
 ) -> TrainingProtocol:
     """Return the config of one training run, for `train`.
 
     Args:
         architecture: Name of the architecture, such as ``simple_cnn`` or ``timm:convnext_nano``.
-        protocol: ``published`` reproduces the student project, its mistakes included. Any other
-            value gives the defaults, which correct these mistakes.
+        protocol: ``published`` reproduces the student project, its mistakes included;
+            ``default`` gives the defaults, which correct these mistakes.
         **values: Hyperparameters that differ from the protocol's values, by name.
 
     Returns:
         The frozen config.
 
     Raises:
-        InvalidInput: The architecture, a name or a value is wrong. Whether the timm library has a
-            model is checked only by `train`.
+        InvalidInput: The architecture, the protocol, a name or a value is wrong. Whether the timm
+            library has a model is checked only by `train`.
 
     Example:
         >>> import galaxytune
         >>> galaxytune.make_config("simple_cnn", learning_rate=3e-4).learning_rate
         0.0003
     """
+    known = get_args(_Protocol)
+    if protocol not in known:
+        raise InvalidInput(f"no protocol {protocol!r}{did_you_mean(protocol, known)}")
     cls = config_class(architecture)
     published = cls.PUBLISHED if protocol == "published" else {}
     return build(cls, {**published, **values, "architecture": architecture})

@@ -109,8 +109,11 @@ def _exit_code(error: BaseException) -> int:
         case InvalidInput():
             say(f"galaxytune: {_one_line(str(error))}")
             return 2
-        case StudyInterrupted() | KeyboardInterrupt():
-            say("galaxytune: stopped; the same `train` command, or `resume` of a study, goes on")
+        case StudyInterrupted():
+            say(f"galaxytune: {_one_line(str(error))}")
+            return _INTERRUPTED
+        case KeyboardInterrupt():
+            say(f"galaxytune: stopped{_how_to_go_on()}")
             return _INTERRUPTED
         case BrokenPipeError():  # the reader of the output has closed it, as `head` does
             sys.stdout = open(os.devnull, "w")
@@ -123,6 +126,14 @@ def _exit_code(error: BaseException) -> int:
             return 1
     say(_fault(error))
     return 1
+
+
+def _how_to_go_on() -> str:
+    """Return how a command that Ctrl-C has stopped goes on; empty if the command begins again."""
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    if command == "search":
+        return "; if its study was made, `galaxytune resume` goes on"
+    return "; the same command goes on" if command in ("resume", "confirm", "train") else ""
 
 
 def _one_line(text: str) -> str:

@@ -35,8 +35,8 @@ def doctor(
     """
     from galaxytune.cluster import ClusterAddress
 
-    asked = {"name": "doctor"} | ({} if data is None else {"data": str(data)})
-    study_plan = None if plan is None else plan_from_options(plan, asked)
+    asked = {} if data is None else {"data": str(data)}
+    study_plan = None if plan is None else plan_from_options(plan, asked, default_name="doctor")
     where = ClusterAddress(address, local_cpus, local_gpus)
     show_diagnosis(study_plan, storage, where, data=data, as_json=as_json)
 

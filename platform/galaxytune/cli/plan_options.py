@@ -170,16 +170,21 @@ def parse_settings(settings: Iterable[str], option: str = "--set") -> dict[str, 
     return values
 
 
-def plan_from_options(plan_file: Path | None, changes: Mapping[str, Any]) -> StudyPlan:
+def plan_from_options(
+    plan_file: Path | None, changes: Mapping[str, Any], *, default_name: str | None = None
+) -> StudyPlan:
     """Return the plan of a file, with the options that were given in place of the file's keys.
 
     plan_file: None for no file. changes: the options that were given, by key; `set` is merged into
-    the file's `set`, key by key. If neither has the key `wandb`, `default_wandb_mode` decides. A
-    missing file or key, an unknown key, or a wrong value raises InvalidInput.
+    the file's `set`, key by key. default_name: the name of a plan that has no name; None if a name
+    is required. If neither has the key `wandb`, `default_wandb_mode` decides. A missing file or
+    key, an unknown key, or a wrong value raises InvalidInput.
     """
     from galaxytune.tracking import default_wandb_mode
 
     values = plan_values(plan_file, changes)
+    if default_name is not None:
+        values.setdefault("name", default_name)
     missing = [_shown(key) for key in _needed(values) if key not in values]
     if missing:
         raise InvalidInput(f"a search needs {', '.join(missing)} (or a plan file that says so)")

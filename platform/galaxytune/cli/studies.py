@@ -38,7 +38,7 @@ def search(
     local_gpus: LocalGpus = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Check everything and estimate the cost; run nothing."),
+        typer.Option("--dry-run", help="Check everything and estimate the cost; start no study."),
     ] = False,
     storage: Storage = STUDIES,
     *,
@@ -91,7 +91,8 @@ def resume(
         if ended is not None:
             say(f"study {name} was ended by its budget ({ended}); raise that to go on")
         done, asked = len(study.records()), changes.get("trials", study.plan.trials)
-        headline = f"study {name}: {done} of {asked} trials have ended, {asked - done} are left"
+        left = "" if ended is not None else f", {asked - done} are left"
+        headline = f"study {name}: {done} of {asked} trials have ended{left}"
         study.resume(cluster=where, observers=[SearchProgress(headline)], **changes)
         _say_outcome(study)
 
@@ -115,7 +116,7 @@ def status(
     watch: Annotated[bool, typer.Option(help="Refresh until the study ends.")] = False,
     storage: Storage = STUDIES,
 ) -> None:
-    """Show the state of a study, and of each of its trials.
+    """Show the state of a study, and of each trial that has reported an epoch.
 
     NAME is the study.
     """

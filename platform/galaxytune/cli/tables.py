@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # these modules load torch and Ray, which no table needs
     from galaxytune.driver import Confirmation
     from galaxytune.models import ArchitectureDescription
 
+_TEXTS = ("study", "architecture")  # columns whose values are aligned to the left
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
 
 
@@ -27,18 +28,23 @@ def _number(value: float | None) -> str:
 def leaderboard_table(board: "Leaderboard", noise_floor: str) -> Table:
     """Return a table with one row for each trial of a leaderboard, in the same order.
 
-    Published configs, and trials that break the limit on the tree residual, are marked. The study
-    of a trial is not shown. noise_floor: the line below the table, see `noise_floor_line`.
+    Published configs, and trials that break the limit on the tree residual, are marked. A column
+    tells the study of each trial if the trials are of several studies. noise_floor: the line below
+    the table, see `noise_floor_line`.
     """
     title = f"Leaderboard of {board.study}"
     table = Table(title=title, caption=noise_floor, title_justify="left")
-    for column in ("rank", "trial", "architecture", "status", "val RMSE", "epoch", "residual"):
-        table.add_column(column, justify="left" if column == "architecture" else "right")
+    several = len({row.study for row in board.trials}) > 1
+    columns = ["rank", "study"] if several else ["rank"]
+    columns += ["trial", "architecture", "status", "val RMSE", "epoch", "residual"]
+    for column in columns:
+        table.add_column(column, justify="left" if column in _TEXTS else "right")
     for row in board.trials:
         mark = " (published)" if row.published else ""
         mark += " (not feasible)" if row.feasible is False else ""
         table.add_row(
             str(row.rank or "-"),
+            *([row.study] if several else []),
             row.id,
             row.architecture + mark,
             row.status,

@@ -1,4 +1,4 @@
-"""The connection to Ray, and measurements on the nodes of a cluster."""
+"""The connection to Ray, and checks and measurements on the nodes of a cluster."""
 
 import lazy_loader
 

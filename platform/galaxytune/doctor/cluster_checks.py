@@ -182,7 +182,8 @@ def storage_check(storage: Path, folder: Path, token: str, reports: Sequence[Nod
     is a warning.
     """
     problems = []
-    for report in (r for r in reports if not r.silent):
+    answered = [report for report in reports if not report.silent]
+    for report in answered:
         if not report.sees_driver:
             problems.append(f"{report.name} cannot read what the driver writes there")
         elif report.write_error:
@@ -192,7 +193,7 @@ def storage_check(storage: Path, folder: Path, token: str, reports: Sequence[Nod
     if problems:
         return Check("storage", "failed", f"{storage}: {_listed(problems)}", _SHARED_DISK)
     free = shutil.disk_usage(folder).free
-    writers = f"driver and {len(reports)} node(s) write and see it"
+    writers = f"driver and {len(answered)} node(s) write and see it"
     found = f"{storage}: {writers}, {gibibytes(free)} free"
     if free < _LITTLE_SPACE:
         return Check("storage", "warning", found, "make room, or name another --storage")
@@ -255,5 +256,7 @@ def gpu_check(gpus_per_trial: float, reports: Sequence[NodeReport]) -> Check:
         return Check("GPU", "failed" if gpus_per_trial else "warning", _listed(broken), remedy)
     found = _listed([f"{r.name}: {', '.join(r.gpus)}" for r in with_gpu])
     if not gpus_per_trial:
-        return Check("GPU", "warning", f"{found}; trials get none", "--gpus-per-trial 1, or 0.5")
+        return Check(
+            "GPU", "warning", f"{found}; no trial gets a GPU", "--gpus-per-trial 1, or 0.5"
+        )
     return Check("GPU", "ok", found)

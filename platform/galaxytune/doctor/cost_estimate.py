@@ -1,5 +1,6 @@
 """The estimated cost of a plan, from a few measured training steps of each of its networks."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from math import ceil
 
@@ -119,23 +120,20 @@ def estimate(
     measured: the measurement of each of the plan's architectures, by name; a missing name raises
     KeyError. num_galaxies: number of galaxies of each part, with the keys `training` and
     `validation`. num_at_once: number of trials that the cluster can run at the same time, at least
-    1. The epochs are those of the plan or of the architecture, also for a grid that gives epochs
-    of its own.
+    1.
     """
     num_whole = whole_trials(plan)
     share_whole = num_whole / plan.trials
-    per_architecture = plan.trials / len(plan.architectures)
     halved = whole = mean = full = longest = 0.0
-    for name in plan.architectures:
-        epochs = plan.spaces[name].published.epochs
+    for name, epochs, num_trials in _trials_of_each_kind(plan):
         epoch_hours = _seconds_per_epoch(measured[name], num_galaxies) / 3600
         halved_mean = halved_epochs(plan, epochs, max(1, plan.trials - num_whole))
         used = share_whole * epochs + (1 - share_whole) * halved_mean
-        halved += per_architecture * used * epoch_hours
-        whole += per_architecture * epochs * epoch_hours
+        halved += num_trials * used * epoch_hours
+        whole += num_trials * epochs * epoch_hours
         longest = max(longest, epochs * epoch_hours)
-        mean += used / len(plan.architectures)
-        full += epochs / len(plan.architectures)
+        mean += num_trials * used / plan.trials
+        full += num_trials * epochs / plan.trials
     share = plan.gpus_per_trial or plan.cpus_per_trial
     at_once = min(num_at_once, plan.trials)
     return CostEstimate(
@@ -152,6 +150,20 @@ def estimate(
         memory_bytes_per_trial=max(m.host_bytes for m in measured.values()),
         assumptions=tuple(_assumptions(plan)),
     )
+
+
+def _trials_of_each_kind(plan: StudyPlan) -> list[tuple[str, int, float]]:
+    """Return the architectures and epochs of the plan's trials, with the number of such trials.
+
+    An item is a name, the epochs of a trial that is trained to its last epoch, and the number of
+    trials, which may be a fraction: without a grid the trials are spread evenly over the
+    architectures, and the epochs are those of the published config.
+    """
+    if plan.grid:
+        points = Counter((c.architecture, c.epochs) for _, c in plan.grid_configs())
+        return [(name, epochs, count) for (name, epochs), count in points.items()]
+    each = plan.trials / len(plan.architectures)
+    return [(name, space.published.epochs, each) for name, space in plan.spaces.items()]
 
 
 def _seconds_per_epoch(measured: Measured, num_galaxies: Mapping[str, int]) -> float:
@@ -187,9 +199,11 @@ def _assumptions(plan: StudyPlan) -> list[str]:
     """Return the assumptions behind the estimate of a plan, as sentences."""
     told = [
         "every trial takes as long a galaxy as its architecture's published config",
-        "the trials are spread evenly over the architectures, and no trial stops early by itself",
+        "no trial stops early by itself",
         "trials that run at once do not slow each other",
     ]
+    if not plan.grid and len(plan.architectures) > 1:
+        told.append("the trials are spread evenly over the architectures")
     if plan.stops_early:
         told.append(
             f"at each rung the best 1 in {plan.reduction_factor} goes on, and trials with a "

@@ -4,6 +4,7 @@ import importlib.metadata
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -65,7 +66,7 @@ def package_check() -> Check:
     found = versions(package_names())
     wrong = unsupported(found)
     if wrong:
-        remedy = "make the environment again: `rm -rf .venv && make test`"
+        remedy = "install galaxytune again; in a clone of its repository: `make clean test`"
         return Check("packages", "failed", "; ".join(wrong), remedy)
     named = ", ".join(f"{n} {found[n]}" for n in ("python", _OURS, "torch", "ray", "optuna"))
     return Check("packages", "ok", f"{named} and {len(found) - 5} more, all in range")
@@ -104,8 +105,7 @@ def wandb_check(mode: WandbMode, storage: Path) -> Check:
 
     mode: with `online` the check fails if no API key is found or the server of `wandb_host` does
     not answer within 5 s; with `offline` the check is `ok` and tells where runs are written; with
-    `disabled` the check is skipped. storage: the folder of the studies, for the text. An answer
-    that is not HTTP, or a blank in the server's address, raises http.client.HTTPException.
+    `disabled` the check is skipped. storage: the folder of the studies, for the text.
     """
     if mode == "disabled":
         return Check("W&B", "skipped", "disabled: no runs are written")
@@ -120,7 +120,7 @@ def wandb_check(mode: WandbMode, storage: Path) -> Check:
         urllib.request.urlopen(head, timeout=_REACH_SECONDS).close()
     except urllib.error.HTTPError:
         pass  # an HTTP error is an answer, too
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         found = f"online, but {wandb_host()} does not answer: {one_line(error)}"
         remedy = "check the network, a proxy and WANDB_BASE_URL; or --wandb offline"
         return Check("W&B", "failed", found, remedy)
@@ -152,4 +152,7 @@ def weight_checks(plan: StudyPlan | None) -> Iterator[Check]:
             remedy = "--set weights=FILE, or --set weights=none"
             yield Check(f"weights of {name}", status, one_line(error), remedy)
         else:
-            yield Check(f"weights of {name}", "ok", f"{weights}: available")
+            found = (
+                "no pretrained weights are asked for" if weights == "none" else f"{weights}: here"
+            )
+            yield Check(f"weights of {name}", "ok", found)

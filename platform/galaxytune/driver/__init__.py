@@ -1,4 +1,7 @@
-"""The driver of a study: Ray Tune, the ledger, Optuna's journal, halving and packs."""
+"""The driver of a study: it runs the trials in Ray Tune and records what the trials report.
+
+The driver also trains the best configs of a finished study again, with new random seeds.
+"""
 
 import lazy_loader
 

@@ -115,7 +115,7 @@ class Ledger:
 
         The number is 0 if a budget has ended the study.
         """
-        return 0 if self.folder.ended else self.plan.trials - len(self._records)
+        return 0 if self.folder.ended else max(0, self.plan.trials - len(self._records))
 
     @property
     def num_begun(self) -> int:

@@ -99,17 +99,23 @@ def split_metrics(predicted: NDArray[np.floating], voted: NDArray[np.floating]) 
 def git_commit() -> str | None:
     """Return the commit of the git checkout in which this file lies, as 40 hexadecimal digits.
 
-    None is returned outside a git checkout, and if git is not installed. If galaxytune is
-    installed inside the checkout of another project, the commit is that of the other project.
+    None is returned if git does not know this file, for example because galaxytune is installed
+    inside the checkout of another project, and if git is not installed.
     """
+    known = _git("ls-files", "--error-unmatch", Path(__file__).name)
+    return known and _git("rev-parse", "HEAD")
+
+
+def _git(*arguments: str) -> str | None:
+    """Return what git prints in the folder of this file; None if git fails or is not installed."""
     here = Path(__file__).resolve().parent
     try:
         answer = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False
+            ["git", *arguments], cwd=here, capture_output=True, text=True, check=False
         )
     except OSError:
         return None
-    return answer.stdout.strip() or None
+    return answer.stdout.strip() if answer.returncode == 0 else None
 
 
 def write_export(

@@ -16,8 +16,9 @@ answers that a crowd would give to the 11 questions of the Galaxy Zoo 2 decision
     galaxytune predict THIS_FOLDER IMAGES OUT.csv
 
 IMAGES is a folder or zip of JPEG or PNG files, an npz, or a catalog with `id_str,file_loc`.
-An image of another size than {side} x {side} pixels is cropped to its central {crop} x {crop}
-pixels and then reduced to {side} x {side} pixels.
+An image file of another size than {side} x {side} pixels is cropped to its central {crop} x {crop}
+pixels and then reduced to {side} x {side} pixels. The images of an npz must have {side} x {side}
+pixels.
 {portable}
 ## Metrics
 

@@ -44,9 +44,10 @@ def predict_images(
 
     export: the exported network, which is moved to the GPU if torch finds a GPU. images: pixels
     [N, H, W, 3] or [H, W, 3] uint8, a galaxy file (npz), or a source for `image_files`. An image
-    of another size than the images of the training is cut and reduced like them, except in a
-    galaxy file. on_progress: is called after each batch of at most 512 images with the number of
-    images predicted so far; skipped images are not counted.
+    of another size than the images of the training is cut and reduced like them. The images of a
+    galaxy file must have the size of the images of the training. on_progress: is called after each
+    batch of at most 512 images with the number of images predicted so far; skipped images are not
+    counted.
 
     An image file that cannot be read, or whose image is smaller than the crop, is skipped.
     InvalidInput is raised if the source cannot be read, if none of its images can be read, or if
@@ -74,14 +75,13 @@ def _batches(export: Export, images: Images, skipped: list[str]) -> Iterator[Bat
     """Return an iterator over batches of at most 512 images: their ids, and pixels [b, S, S, 3].
 
     images: as in `predict_images`. skipped: during the iteration, gets one text `ID: REASON` for
-    each image file that cannot be read. S is `export.side`, except for a galaxy file, whose images
-    keep their own side. InvalidInput is raised if the source is wrong, in part only when the first
-    batch is asked for.
+    each image file that cannot be read. S is `export.side`. InvalidInput is raised if the source
+    is wrong, in part only when the first batch is asked for.
     """
     if isinstance(images, np.ndarray):
         return _from_array(images, export)
     if isinstance(images, Path) and images.suffix.lower() == ".npz":
-        return _from_galaxy_file(images)
+        return _from_galaxy_file(images, export.side)
     return _decoded(image_files(images), export, skipped)
 
 
@@ -109,12 +109,18 @@ def _decoded(files: Iterable[ImageFile], export: Export, skipped: list[str]) -> 
         yield ids, np.stack(pixels)
 
 
-def _from_galaxy_file(source: Path) -> Iterator[Batch]:
-    """Yield batches of the images in a galaxy file at their own size, with the galaxies' ids.
+def _from_galaxy_file(source: Path, side: int) -> Iterator[Batch]:
+    """Yield batches of the images in a galaxy file, with the galaxies' ids.
 
-    InvalidInput is raised if the file is missing, damaged or not of the right form.
+    side: width and height of the images of the training, in pixels. InvalidInput is raised if the
+    file is missing, damaged or not of the right form, or if its images have another size.
     """
     galaxies = open_galaxies(source)
+    if galaxies.images.shape[1] != side:
+        raise InvalidInput(
+            f"{source} holds images of {galaxies.images.shape[1]} pixels, but the model was "
+            f"trained on images of {side} pixels; `galaxytune data build --side {side}` makes them"
+        )
     for start in range(0, len(galaxies), _BATCH):
         rows = slice(start, start + _BATCH)
         yield [str(i) for i in galaxies.ids[rows]], np.asarray(galaxies.images[rows])

@@ -85,7 +85,7 @@ def _continue(
     state = within_memory(lambda: load_state(out, run.device), "the checkpoint of the training")
     if state is None:
         return
-    if state["task"] != task:
+    if state.get("task") != task:
         raise InvalidInput(f"{out} holds the run of another config or of other data; name another")
     run.load_state(state)
     for report in run.reports:

@@ -11,7 +11,7 @@ from analysis.report import BestNetwork, StudyResults, SurveyImages, write_repor
 from analysis.statistics import best_by_architecture, noise_floor
 from galaxytune.models.image_sources import ImageFile, image_files
 from galaxytune.models.trained_network import held_out_galaxies, predictions_kept, trained_network
-from galaxytune.study import StudyFolder, check_data_unchanged
+from galaxytune.study import StudyFolder, check_data_unchanged, check_names_differ
 from search_spaces.declaration import InvalidInput
 from trainables.device import training_device
 from trainables.files import DAMAGE, one_line
@@ -32,18 +32,20 @@ def report_studies(
 ) -> Path:
     """Write the report of studies on the same galaxies; return the path of its page.
 
-    studies: at least one, with different names. out: the folder for the figures, tables and
+    studies: the studies. out: the folder for the figures, tables and
     report.html, which is made. images: a folder, zip or catalog of the survey's JPEGs, named by
     galaxy id, of which up to three test galaxies are shown; None for no such images. on_step: is
     called with a text before each network predicts, with the title of each section that is
     written, and with a note, which begins with `note: `, on what is missing. Predictions for the
     test galaxies that were not kept are computed and stored in the study's own report folder.
 
-    InvalidInput is raised, before anything is predicted, if `out` cannot be made, `images` holds
-    no image or a damaged image, the studies ran on different galaxies or splits, no trial has
-    ended, or the data has changed. OutOfMemory, a WorkFailed, is raised if memory does not hold a
-    prediction, and OSError if a file cannot be written.
+    InvalidInput is raised, before anything is predicted, if there is no study, two studies have
+    the same name, `out` cannot be made, `images` holds no image or a damaged image, the studies
+    ran on different galaxies or splits, no trial has ended, or the data has changed. OutOfMemory,
+    a WorkFailed, is raised if memory does not hold a prediction, and OSError if a file cannot be
+    written.
     """
+    check_names_differ(studies)
     _check_folder(out)
     files = None if images is None else image_files(images)
     _check_comparable(studies)
@@ -97,8 +99,8 @@ def _check_folder(out: Path) -> None:
 def _named_records(studies: Sequence[StudyFolder]) -> dict[str, Owner]:
     """Return the owner of every trial that has ended, by the trial's name in the report.
 
-    The name is the trial's id, or STUDY/ID if there are several studies, which must have different
-    names. InvalidInput is raised if no trial has ended.
+    studies: at least one, with different names. The name of a trial is its id, or STUDY/ID if
+    there are several studies. InvalidInput is raised if no trial of any study has ended.
     """
     owners = {}
     for study in studies:
@@ -106,7 +108,8 @@ def _named_records(studies: Sequence[StudyFolder]) -> dict[str, Owner]:
             name = f"{study.name}/{record.id}" if len(studies) > 1 else record.id
             owners[name] = (study, record, record.model_copy(update={"id": name}))
     if not owners:
-        raise InvalidInput(f"no trial of {studies[0].name} has ended yet")
+        names = ", ".join(study.name for study in studies)
+        raise InvalidInput(f"no trial of {names} has ended yet")
     return owners
 
 

@@ -1,4 +1,4 @@
-"""The plan of a study: its keys, its checks, and the plan file."""
+"""The plan of a study: its keys, its grid, its checks, and the plan files."""
 
 import lazy_loader
 

@@ -196,11 +196,13 @@ class StudyPlan(FrozenConfig):
 
     @property
     def longest_epochs(self) -> int:
-        """The largest number of epochs of the plan's architectures.
+        """The largest number of epochs that a trial of the plan can have.
 
-        The number of an architecture is the plan's `epochs`, or else its published number. A grid
-        that gives the epochs of its points does not change this number.
+        The number is the largest of the grid's points. Without a grid it is the plan's `epochs`,
+        or else the largest published number of the plan's architectures.
         """
+        if self.grid:
+            return max(config.epochs for _, config in self.grid_configs())
         return max(space.published.epochs for space in self.spaces.values())
 
     def grid_configs(self) -> "list[tuple[dict[str, Any], TrainingProtocol]]":

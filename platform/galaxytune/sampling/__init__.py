@@ -1,4 +1,4 @@
-"""The configs that a study tries: first configs, and the samplers that draw the others."""
+"""The configs that a study tries: the queued configs, and the samplers that draw the others."""
 
 import lazy_loader
 

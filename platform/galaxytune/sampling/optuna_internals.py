@@ -80,13 +80,14 @@ class ShownStudy:
 
     direction: MINIMIZE. Pruned trials are ranked by their RMSE, lower is better, whatever the
     number of objectives; Optuna's own study raises an error if there are two.
-    num_ended: number of trials that have ended in all, shown or not.
+    num_ended: number of trials that a sampler counts as ended, shown or not; the caller decides
+        whether trials that have reported an epoch and still run count too.
     """
 
     direction = StudyDirection.MINIMIZE
 
     def __init__(self, study: optuna.Study, trials: Sequence[FrozenTrial], num_ended: int) -> None:
-        """Show only `trials` of a study in which `num_ended` trials have ended in all."""
+        """Show only `trials` of a study; num_ended: see the attribute."""
         self._study, self._trials, self.num_ended = study, trials, num_ended
 
     def __getattr__(self, name: str) -> Any:
@@ -110,12 +111,12 @@ class IndependentTPE(TPESampler):
     """
 
     def __init__(self, *, num_random: int, seed: int | None) -> None:
-        """Draw the first `num_random` trials at random; seed: None for a seed by chance."""
+        """Draw at random until `num_random` trials have ended; seed: None for a seed by chance."""
         super().__init__(n_startup_trials=num_random, seed=seed, multivariate=False)
 
     @property
     def num_random(self) -> int:
-        """The number of trials that are drawn at random first."""
+        """The number of ended trials from which on values are no longer drawn at random."""
         return self._n_startup_trials
 
     @property

@@ -1,6 +1,8 @@
-"""What a study tries next: published configs, recommended ones, then the sampler's; or a grid.
+"""The configs of a study's trials: which are queued first, and how a trial gets its config.
 
-A trial's user attributes in Optuna hold its whole config, so that a resume knows it.
+A search tries the published configs, then the recommended configs, then configs that the sampler
+draws. A grid tries its points only. The user attributes of a trial in Optuna hold the trial's
+whole config, so that a resumed study can read the config.
 """
 
 from typing import Any
@@ -17,31 +19,52 @@ _CONFIG, _PUBLISHED, _POINT = "config", "published", "grid_point"  # user attrib
 
 
 def is_drawn(trial: FrozenTrial) -> bool:
-    """Return whether a trial's config was drawn: a driver may die before it is."""
+    """Return whether a trial has a config, which `draw_config` or `user_attributes` gave it.
+
+    The result is False for a queued trial, and for a trial whose driver died before the config was
+    drawn.
+    """
     return _CONFIG in trial.user_attrs
 
 
 def drawn_config(trial: FrozenTrial) -> TrainingProtocol:
-    """Return the config of a trial that was drawn."""
+    """Return the config of a trial that was drawn.
+
+    KeyError is raised if the trial has no config (see `is_drawn`), InvalidInput if this version of
+    galaxytune does not accept the stored config.
+    """
     return config_from_values(trial.user_attrs[_CONFIG])
 
 
 def drawn_as_published(trial: FrozenTrial) -> bool:
-    """Return whether a trial that was drawn has its architecture's published config."""
+    """Return whether a trial that was drawn was queued with its architecture's published config.
+
+    In a grid, a point that differs from the published config in `seed` only counts as published. A
+    config from the sampler never counts as published. A trial that was not drawn may raise
+    KeyError.
+    """
     return bool(trial.user_attrs[_PUBLISHED])
 
 
 def user_attributes(config: TrainingProtocol, *, published: bool) -> dict[str, Any]:
-    """Return the user attributes of a trial that was drawn."""
+    """Return the user attributes by which a trial of Optuna counts as drawn with a config.
+
+    published: what `drawn_as_published` is to return for the trial.
+    """
     return {_CONFIG: config.model_dump(mode="json"), _PUBLISHED: published}
 
 
 def enqueue_first(study: optuna.Study, plan: StudyPlan, num_trials: int | None = None) -> None:
-    """Queue the trials that a study begins with, after those that are queued already.
+    """Queue those of the plan's first trials that the study does not hold yet.
 
-    A grid queues all of its points. A search queues the published config of each architecture,
-    then each architecture's recommended configs in turn. num_trials: how many of them, None for
-    all.
+    The first trials of a grid are all of its points. The first trials of a search are the
+    published config of each architecture, then the first recommended config of each architecture,
+    then the second, and so on. The plan's number of trials is no limit. The T trials that the
+    study holds, in whatever state, count as the first T of these trials; nothing is queued if
+    there are no more than T.
+
+    num_trials: the largest number of trials to queue, None for all. The trials are written to the
+    study's storage; OSError is raised if the disk refuses.
     """
     done = len(study.get_trials(deepcopy=False))
     end = None if num_trials is None else done + num_trials
@@ -55,7 +78,7 @@ def enqueue_first(study: optuna.Study, plan: StudyPlan, num_trials: int | None =
 
 
 def _first_configs(plan: StudyPlan) -> list[tuple[TrainingProtocol, bool]]:
-    """Return the first configs of a search, each with whether the config is published."""
+    """Return the first configs of a search in order, each with whether the config is published."""
     spaces = plan.spaces.values()
     published = [(space.published, True) for space in spaces]
     most = max(len(space.recommended) for space in spaces)
@@ -70,6 +93,11 @@ def _first_configs(plan: StudyPlan) -> list[tuple[TrainingProtocol, bool]]:
 def _enqueue_point(
     study: optuna.Study, plan: StudyPlan, point: dict[str, Any], config: TrainingProtocol
 ) -> None:
+    """Queue a trial for a point of the grid, whose config is `config`.
+
+    Optuna's parameters of the trial are `architecture` and those values of the point that are
+    scalars. The user attributes hold the whole point.
+    """
     published = plan.spaces[config.architecture].published
     is_published = config == published.model_copy(update={"seed": config.seed})
     scalars = {key: value for key, value in point.items() if _is_scalar(value)}
@@ -80,7 +108,12 @@ def _enqueue_point(
 
 
 def enqueue_like(study: optuna.Study, plan: StudyPlan, config: TrainingProtocol) -> None:
-    """Queue a trial that shares with a config all that shapes a network; the rest is drawn."""
+    """Queue a trial of a search whose network can be trained in one pack with that of a config.
+
+    The trial has the architecture of `config`, and the same values of all searched fields in which
+    the configs of a pack must agree (see `SearchSpace.shaping_params`). The other searched fields
+    are drawn when the trial begins. OSError is raised if the disk refuses.
+    """
     shared = plan.spaces[config.architecture].shaping_params(config)
     study.enqueue_trial(_architecture_param(config, plan) | shared)
 
@@ -88,7 +121,12 @@ def enqueue_like(study: optuna.Study, plan: StudyPlan, config: TrainingProtocol)
 def known_draw(
     config: TrainingProtocol, plan: StudyPlan
 ) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
-    """Return what Optuna would have drawn to arrive at a config, and from which distributions."""
+    """Return the parameters of Optuna that give a config, and their distributions, by name.
+
+    In a search the parameters are all searched fields that the config uses, and `architecture` if
+    the plan has several architectures. In a grid there is only `architecture`, because the config
+    itself is stored with the trial.
+    """
     params = _architecture_param(config, plan)
     distributions: dict[str, BaseDistribution] = {
         name: CategoricalDistribution(plan.architectures) for name in params
@@ -100,18 +138,24 @@ def known_draw(
 
 
 def _architecture_param(config: TrainingProtocol, plan: StudyPlan) -> dict[str, Any]:
-    """Return the parameter that names the architecture; {} where the plan has only one."""
+    """Return {"architecture": name}; {} for a search in only one architecture."""
     is_drawn = plan.grid or len(plan.architectures) > 1
     return {ARCHITECTURE: config.architecture} if is_drawn else {}
 
 
 def _is_scalar(value: Any) -> bool:
-    """Return whether Optuna can hold a value as a categorical choice."""
+    """Return whether Optuna can store a value as a categorical choice."""
     return value is None or isinstance(value, (bool, int, float, str))
 
 
 def draw_config(trial: Trial, plan: StudyPlan) -> Trial:
-    """Draw a trial's config into the trial's user attributes, and return the trial."""
+    """Draw a trial's config, store it in the trial's user attributes, and return the trial.
+
+    trial: a running trial of the plan's study. Values that are queued for the trial are kept, and
+    the study's sampler draws the others. In a grid the config is that of the trial's point;
+    KeyError is raised if the trial was not queued by `enqueue_first`. InvalidInput is raised if
+    the config refuses a queued value, OSError if the disk refuses.
+    """
     config = _grid_config(trial, plan) if plan.grid else _searched_config(trial, plan)
     if _PUBLISHED not in trial.user_attrs:
         trial.set_user_attr(_PUBLISHED, False)
@@ -121,6 +165,7 @@ def draw_config(trial: Trial, plan: StudyPlan) -> Trial:
 
 
 def _searched_config(trial: Trial, plan: StudyPlan) -> TrainingProtocol:
+    """Return the config of a search's trial, whose architecture is also drawn if it varies."""
     architecture = plan.architectures[0]
     if len(plan.architectures) > 1:
         architecture = trial.suggest_categorical(ARCHITECTURE, plan.architectures)
@@ -128,7 +173,11 @@ def _searched_config(trial: Trial, plan: StudyPlan) -> TrainingProtocol:
 
 
 def _grid_config(trial: Trial, plan: StudyPlan) -> TrainingProtocol:
-    """Return the config of a queued point; Optuna hears of each scalar as a categorical draw."""
+    """Return the config of the point that is queued for a trial.
+
+    Optuna stores the architecture as a categorical parameter, and also each key of the point that
+    has only scalars as values in the whole grid. KeyError is raised if the trial has no point.
+    """
     architecture = trial.suggest_categorical(ARCHITECTURE, plan.architectures)
     point = trial.user_attrs[_POINT]
     for key, choices in grid_choices(plan.grid).items():

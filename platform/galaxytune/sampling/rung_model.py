@@ -1,11 +1,12 @@
-"""A model of what a config reaches at each rung, fitted to trials that came to some rungs.
+"""A model of the RMSE that a config reaches at each rung, fitted to trials that came to rungs.
 
 One Gaussian process predicts the value at the first rung. At each later rung another Gaussian
-process predicts how the value differs from the value at the rung before: in proportion to that
-value, and by the config. (Kennedy and O'Hagan 2000, Biometrika, use this autoregression for
-computer codes of several accuracies.) A trial comes to a rung only by way of the rungs before it,
-so each process is fitted to all data of its rung, and the whole costs as much as the first
-process.
+process predicts the difference from the value at the rung before. The difference has a part in
+proportion to that earlier value, and a part that depends on the config. (Kennedy and O'Hagan 2000,
+Biometrika, use this autoregression for computer codes of several accuracies.) A trial comes to a
+rung only by way of the rungs before it, so each process is fitted to all data of its rung. With
+halving, few trials come to the later rungs, so a fit of all processes costs little more than a fit
+of the first process.
 """
 
 import math
@@ -17,17 +18,23 @@ from numpy.typing import NDArray
 from galaxytune.sampling.gaussian_process import GaussianProcess
 
 Array = NDArray[np.float64]
-_FEWEST = 3  # trials at a rung that is modelled
-_TAIL = 2.0  # values are cut off this many times as far above the median as the best lies below
-_FARTHEST = -1e5  # standard deviations; beyond, two improvements cannot be told apart
-_LEAST_SCALE = 0.02  # of logarithms of RMSEs, where the first rung hardly tells configs apart
+_FEWEST = 3  # a later rung is modelled if at least so many trials have come to it
+_TAIL = 2.0  # values are cut off this many times as far above the median as the best is below
+_FARTHEST = -1e5  # in standard deviations; beyond, float64 cannot tell improvements apart
+# The smallest unit of the model, as a difference of logarithms of RMSEs. It is used if the values
+# at the first rung hardly differ.
+_LEAST_SCALE = 0.02
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A prediction for M configs at the highest rung that is modelled, in the model's own units.
+    """A prediction for M configs at the highest rung that is modelled.
 
-    mean, variance: of the predicted values [M]. lowest: the lowest value of any trial there.
+    A value is the logarithm of the lowest RMSE up to the rung, shifted and scaled so that the
+    values at the first rung have the mean 0 and, unless they hardly differ, the variance 1.
+
+    mean, variance: the means [M] and the variances [M] of the predicted values.
+    lowest: the lowest value that a trial of the fit has at the rung.
     """
 
     mean: Array
@@ -35,10 +42,11 @@ class Prediction:
     lowest: float
 
     def log_improvement(self) -> Array:
-        """Return logarithms [M] of how far each config is expected to be below the lowest value.
+        """Return the logarithm [M] of each config's expected improvement.
 
-        The expected improvement is that of Jones et al. 1998 (Journal of Global Optimization), in
-        a form that does not underflow.
+        The improvement is the difference by which the config's value is below `lowest`, or 0 if it
+        is above (Jones et al. 1998, Journal of Global Optimization). The logarithm is computed in
+        a form that does not underflow. It is in the units of the prediction.
         """
         from scipy.special import erfcx, ndtr
 
@@ -56,25 +64,37 @@ class Prediction:
 
 
 class RungModel:
-    """The Gaussian processes of one search, one for each rung.
+    """A model of the configs of one architecture, with one Gaussian process for each rung.
 
-    top: number of the highest rung that is modelled, from 0. The parameters of a fit are where the
-    next fit starts.
+    A model can be fitted again when more trials have reported; the parameters of the last fit are
+    the start of the next. `predict` needs a call of `fit` before; AttributeError is raised else.
+
+    top: number of the highest rung that the last fit modelled, counted from 0.
     """
 
     def __init__(self, num_inputs: int, num_rungs: int) -> None:
-        """Build processes of `num_inputs` inputs that are fitted to nothing yet."""
+        """Make a model that is not fitted.
+
+        num_inputs: the number C of a config's inputs. num_rungs: the number R of rungs.
+        """
         self.top = 0
         self._processes = [GaussianProcess(num_inputs) for _ in range(num_rungs)]
-        self._num_fitted = 0  # values in all when parameters were last fitted
+        self._num_fitted = 0  # number of values when parameters were last fitted
 
     def fit(self, inputs: Array, values: Array, pending: Array) -> None:
         """Fit the model to the inputs [N, C] of N configs and their values [N, R] at R rungs.
 
-        values: logarithms of the lowest RMSE by each rung; NaN for rungs that a trial has not come
-        to, which are the last ones. pending: inputs [P, C] of configs that have no value yet. At
-        the first rung the pending configs get the values that are expected of them, so that the
-        next config is not drawn beside them.
+        values: logarithms of the lowest RMSE up to each rung. NaN marks the rungs that a trial has
+        not come to, which are the last rungs of its row; the first value is never NaN. N is at
+        least 1, else ValueError is raised. pending: inputs [P, C] of configs without a value, P
+        from 0. A pending config gets the value that the model predicts at the first rung, so that
+        the next config is not drawn beside it.
+
+        The highest rung to which at least three trials have come becomes `top`; the first rung is
+        always modelled. Lengths, scale and noise of the processes are fitted anew if `top` rises
+        or if the number of values has grown by more than a tenth since they were last fitted;
+        otherwise they are kept. `inputs` may be kept and not copied, so it must not be changed.
+        numpy.linalg.LinAlgError is raised if a process cannot be fitted.
         """
         num_known, last_top = np.sum(~np.isnan(values), axis=0), self.top
         self.top = max([r for r, n in enumerate(num_known) if n >= _FEWEST], default=0)
@@ -96,9 +116,9 @@ class RungModel:
         self._lowest = float(np.nanmin(values[:, self.top]))
 
     def predict(self, inputs: Array) -> Prediction:
-        """Predict the values of configs with inputs [M, C] at the highest rung that is modelled.
+        """Return the prediction for configs with inputs [M, C] at the rung `top`.
 
-        The slopes of the autoregression count as known.
+        The variances leave out how uncertain the slopes of the autoregression are.
         """
         mean, variance = self._processes[0].predict(inputs)
         for process, earlier in zip(self._processes[1 : self.top + 1], self._processes):
@@ -109,6 +129,11 @@ class RungModel:
 
 
 def _without_tails(values: Array) -> Array:
-    """Return values [N, R] with the bad ones of each rung cut off: how bad they are is no use."""
+    """Return a copy of values [N, R] in which the worst values of each rung are cut off.
+
+    The limit lies twice as far above the rung's median as the best value lies below the median. A
+    higher value is set to the limit, because it does not matter how bad a bad config is. NaN stays
+    NaN.
+    """
     middle, best = np.nanmedian(values, axis=0), np.nanmin(values, axis=0)
     return np.minimum(values, middle + _TAIL * (middle - best))

@@ -1,4 +1,4 @@
-"""Which sampler draws a study's configs; docs/choices.md gives the reasons."""
+"""The choice of the sampler that draws a study's configs; docs/choices.md gives the reasons."""
 
 from optuna.samplers import BaseSampler
 
@@ -9,18 +9,26 @@ from galaxytune.sampling.failure_aware_sampler import FailureAwareSampler
 from galaxytune.sampling.search_cube import SearchCube
 from galaxytune.sampling.tpe import QuickTPESampler
 
-RANDOM_SHARE = 0.25  # of the draws
+RANDOM_SHARE = 0.25  # probability that a config is drawn at random
 
 
 def study_sampler(plan: StudyPlan, num_drawn: int = 0) -> BaseSampler:
-    """Return the sampler of a study that has drawn `num_drawn` configs already.
+    """Return a new sampler for the study of a plan.
 
-    The sampler models learning curves, or is TPE where such a model does not apply.
+    The sampler models learning curves (see `CurveSampler`), and TPE draws what the model does not.
+    TPE draws everything if the plan has two objectives, a limit on the tree residual, or a grid.
+    Configs are drawn at random until a quarter of the plan's trials have ended, but at least 4 and
+    at most 10 trials; a quarter of the later configs are drawn at random, too. Failed and waiting
+    trials are shown to the sampler as `FailureAwareSampler` says.
+
+    num_drawn: number of trials that the study holds already, 0 for a new study. The number only
+    changes the random seed, which follows from it and from the plan's seed. The sampler may serve
+    only one study.
     """
-    # a resumed sampler must not draw its first draws again
+    # without `num_drawn`, a resumed study would repeat its first random draws
     seed = (plan.seed + 1_000_003 * num_drawn) % 2**32
     tpe = QuickTPESampler(
-        # Optuna's own 10 would leave a short study nothing but random draws
+        # with Optuna's own 10, a short study would have random draws only
         num_random=max(4, min(10, plan.trials // 4)),
         random_share=RANDOM_SHARE,
         seed=seed,

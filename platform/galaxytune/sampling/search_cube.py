@@ -1,7 +1,8 @@
 """The search space of one architecture as a cube: each searched scalar is a coordinate in 0..1.
 
-A model of configs learns from coordinates. A logarithmic range is even in the logarithm, and
-choices among numbers keep their order.
+A model of configs learns from coordinates. The coordinate of a number in a range grows evenly with
+the number, or with its logarithm if the range is logarithmic. The coordinates of choices lie at
+equal distances. Choices that are all numbers come in rising order, other choices as declared.
 """
 
 import math
@@ -23,17 +24,24 @@ from search_spaces.declaration import SearchSpace
 
 Coordinates = NDArray[np.float64]
 _NOT_IN_USE = 0.5  # the model's input for a scalar that a config does not use
-# A config near another one: which share of its scalars moves, and by which share of their range.
+# For a config near another config: the probability that a scalar changes, and the standard
+# deviation of the change, as a fraction of the scalar's range.
 _MOVING, _STEPS = (0.1, 0.25, 0.5), (0.05, 0.1, 0.2)
 
 
 class Axis:
-    """One scalar of a search space: its values and their coordinates in 0..1."""
+    """A scalar of a search space, with its values and their coordinates in 0..1.
+
+    name: Optuna's name of the scalar.
+    distribution: the distribution of the scalar.
+    levels: the coordinates of all values, in the order of the values; None for a float without a
+        step, whose values cannot be counted.
+    """
 
     def __init__(self, name: str, distribution: BaseDistribution) -> None:
         """Take Optuna's name of the scalar and its distribution.
 
-        A distribution that Optuna's samplers do not draw raises TypeError.
+        A distribution that is no choice, float or int raises TypeError.
         """
         if not isinstance(
             distribution, CategoricalDistribution | FloatDistribution | IntDistribution
@@ -41,18 +49,26 @@ class Axis:
             raise TypeError(f"no axis of {distribution!r}")
         self.name, self.distribution = name, distribution
         self._choices: list[Any] = _choices(distribution)
-        self.levels: Coordinates | None = None  # of all values, where the values can be counted
+        self.levels: Coordinates | None = None
         if self._choices:
             self.levels = np.array([self.coordinate(choice) for choice in self._choices])
 
     @property
     def is_of_words(self) -> bool:
-        """Whether the values are three or more words, which have no order."""
+        """True if there are three or more choices of which at least one is a text.
+
+        Such choices have no order, so `SearchCube.inputs` gives each of them a column.
+        """
         are_words = any(isinstance(choice, str) for choice in self._choices)
         return are_words and len(self._choices) > 2
 
     def coordinate(self, value: Any) -> float:
-        """Return the coordinate of a value, in 0..1."""
+        """Return the coordinate of a value, in 0..1; 0 if the scalar has only one value.
+
+        value: a value of the distribution. A value that is not among the choices raises
+        ValueError. A number outside the range gets a coordinate outside 0..1; a number that is not
+        positive raises ValueError if the range is logarithmic.
+        """
         if isinstance(self.distribution, CategoricalDistribution):
             return self._choices.index(value) / max(1, len(self._choices) - 1)
         low, high = self.distribution.low, self.distribution.high
@@ -63,14 +79,21 @@ class Axis:
         return float(value - low) / (high - low)
 
     def coordinates_of(self, values: Sequence[Any]) -> Coordinates:
-        """Return the coordinates of those values that the scalar can have."""
+        """Return the coordinates of those of the given values that the scalar can have.
+
+        The coordinates are in the order of `values`; the array is empty if there is no such value.
+        """
         if self._choices:
             return np.array([self.coordinate(v) for v in values if v in self._choices])
         low, high = self.distribution.low, self.distribution.high  # type: ignore[union-attr]
         return np.array([self.coordinate(v) for v in values if low <= v <= high])
 
     def value(self, coordinate: float) -> Any:
-        """Return the value whose coordinate is nearest to the given one."""
+        """Return the value of the distribution whose coordinate is nearest to the given one.
+
+        coordinate: may lie outside 0..1, must not be NaN. Of two values that are equally near, the
+        value with the lower coordinate is returned.
+        """
         if self.levels is not None:
             return self._choices[int(np.argmin(abs(self.levels - coordinate)))]
         low, high = self.distribution.low, self.distribution.high  # type: ignore[union-attr]
@@ -79,20 +102,30 @@ class Axis:
         return float(min(max(value, low), high))
 
     def draw(self, chance: np.random.Generator, count: int) -> Coordinates:
-        """Return `count` random coordinates, distributed as Optuna's random draws are."""
+        """Return the coordinates [count] of values drawn as Optuna's random sampler draws them.
+
+        `chance` changes its state.
+        """
         if self.levels is None:
             return chance.random(count)
         return chance.choice(self.levels, size=count, p=self._chances)
 
     def snapped(self, coordinates: Coordinates) -> Coordinates:
-        """Return for each coordinate the nearest one that a value has."""
+        """Return for each of the coordinates [N] the nearest coordinate that a value has.
+
+        coordinates: may lie outside 0..1.
+        """
         if self.levels is None:
             return np.clip(coordinates, 0, 1)
         return self.levels[np.argmin(abs(coordinates[:, None] - self.levels), axis=1)]
 
     @cached_property
     def _chances(self) -> Coordinates:
-        """The probability of each level in Optuna's random draw."""
+        """The probability of each of `levels` in Optuna's random draw.
+
+        The property needs `levels`. The probabilities are equal, except for logarithmic integers:
+        Optuna draws a float in the logarithmic range, widened by 0.5 at both ends, and rounds it.
+        """
         if not (isinstance(self.distribution, IntDistribution) and self.distribution.log):
             return np.full(len(self._choices), 1 / len(self._choices))
         values = np.array(self._choices, float)
@@ -103,11 +136,12 @@ class Axis:
 
 @dataclass(frozen=True)
 class _Need:
-    """The condition on which an axis is in use: another axis has one of some coordinates.
+    """The condition under which an axis is in use: another axis has one of some coordinates.
 
-    column: number of the other axis. coordinates: of the values that the condition names.
-    by_default: whether the axis is in use where the other axis is not, so that the other field
-    has its default.
+    column: number of the other axis, counted from 0.
+    coordinates: the coordinates of the values that the condition names.
+    by_default: whether the axis is in use in a config that does not use the other axis. The field
+        of the other axis then has its default.
     """
 
     column: int
@@ -116,19 +150,28 @@ class _Need:
 
 
 class SearchCube:
-    """The H searched scalars of one architecture, as axes.
+    """The H searched scalars of one architecture, as axes of a cube.
 
-    The coordinates of N configs are an array [N, H]; NaN marks a scalar that a config does not
-    use.
+    The coordinates of N configs are an array [N, H] with a column for each axis. NaN marks a
+    scalar that a config does not use. A coordinate that is not NaN may also stand for a scalar
+    that the config does not use because of another scalar's value; `values` and `inputs` take this
+    into account.
+
+    axes: the H axes, in the order of declaration. H may be 0, but then `inputs`, `draw` and `near`
+        raise ValueError.
     """
 
     def __init__(self, space: SearchSpace) -> None:
-        """Take the searched fields of a search space, without those that a fixed one rules out."""
+        """Make an axis for each scalar of the searched fields of a search space.
+
+        A field is left out if its condition is on a field that is not searched and whose value, a
+        fixed value or the default, does not fulfil the condition.
+        """
         prefix, fields = space.prefix, space.config_class.model_fields
         held = {name: field.default for name, field in fields.items()} | dict(space.fixed)
         self.axes: list[Axis] = []
         self._column: dict[str, int] = {}
-        self._needs: list[_Need | None] = []  # by axis
+        self._needs: list[_Need | None] = []  # one for each axis, None if always in use
         for parameter in space.hyperparameters:
             need, is_default = None, parameter.in_use(held)
             if parameter.condition is not None:
@@ -145,11 +188,15 @@ class SearchCube:
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
-        """The distribution of each axis, by Optuna's name."""
+        """The distribution of each axis, by Optuna's name, as a new mapping; {} without axes."""
         return {axis.name: axis.distribution for axis in self.axes}
 
     def coordinates(self, params: Mapping[str, Any]) -> Coordinates:
-        """Return the coordinates [H] of a trial's parameters, given by Optuna's names."""
+        """Return the coordinates [H] of a trial's parameters.
+
+        params: values by Optuna's names. An axis that is missing there gets NaN; other names are
+        not used. ValueError is raised as `Axis.coordinate` says.
+        """
         return np.array(
             [
                 axis.coordinate(params[axis.name]) if axis.name in params else math.nan
@@ -158,9 +205,10 @@ class SearchCube:
         )
 
     def values(self, coordinates: Coordinates) -> dict[str, Any]:
-        """Return the values of one config's coordinates [H], by Optuna's names.
+        """Return the values of one config by Optuna's names.
 
-        A scalar that the config does not use is left out.
+        coordinates: the config's coordinates [H]. A scalar that the config does not use is left
+        out, so the mapping may be {}.
         """
         in_use = self._in_use(coordinates[None])[0]
         return {
@@ -170,10 +218,12 @@ class SearchCube:
         }
 
     def inputs(self, coordinates: Coordinates) -> NDArray[np.float64]:
-        """Return what a model learns from: coordinates [N, H] as inputs [N, C].
+        """Return the inputs [N, C] in 0..1 by which a model knows N configs.
 
-        Three or more words become one column each, which is 1 for the config's word and else 0. A
-        scalar that a config does not use becomes 0.5.
+        coordinates: the configs' coordinates [N, H]. An axis of words (see
+        `Axis.is_of_words`) has a column for each choice. The column of the config's choice is 1,
+        the others are 0; all are 0 if the config does not use the scalar. Any other axis has one
+        column, which is the coordinate, or 0.5 if the config does not use the scalar.
         """
         used = self._in_use(coordinates)
         known = np.where(used, coordinates, _NOT_IN_USE)
@@ -184,13 +234,21 @@ class SearchCube:
         return np.hstack(columns).astype(float)
 
     def draw(self, chance: np.random.Generator, count: int) -> Coordinates:
-        """Return the coordinates [count, H] of random configs."""
+        """Return the coordinates [count, H] of configs drawn as Optuna's random sampler does.
+
+        All scalars are drawn, also those that a config does not use. `chance` changes its state.
+        """
         return np.column_stack([axis.draw(chance, count) for axis in self.axes])
 
     def near(self, chance: np.random.Generator, centres: Coordinates, count: int) -> Coordinates:
-        """Return the coordinates [count, H] of configs that resemble one of the centres [B, H].
+        """Return the coordinates [count, H] of configs that each resemble one of the centres.
 
-        Some scalars of each config are moved or drawn anew; the others equal those of its centre.
+        centres: coordinates [B, H] of configs, B at least 1, else ValueError is raised. Each
+        config has a centre that is chosen at random. A scalar of the config changes with a
+        probability of 0.1, 0.25 or 0.5 and otherwise equals the centre's scalar. A choice changes
+        to a random choice. A number changes by a normal step, whose standard deviation is 0.05,
+        0.1 or 0.2 of the range. Scalars that are NaN in the centre are drawn at random, so the
+        result has no NaN. `chance` changes its state.
         """
         anew = self.draw(chance, count)
         start = centres[chance.integers(len(centres), size=count)]
@@ -205,7 +263,8 @@ class SearchCube:
     def hold(self, coordinates: Coordinates, values: Mapping[str, Any]) -> Coordinates:
         """Return a copy of coordinates [N, H] in which all configs have the given values.
 
-        values: by Optuna's names; names of other parameters are passed over.
+        values: by Optuna's names; names without an axis are not used. ValueError is raised as
+        `Axis.coordinate` says.
         """
         held = coordinates.copy()
         for name, value in values.items():
@@ -214,7 +273,7 @@ class SearchCube:
         return held
 
     def _in_use(self, coordinates: Coordinates) -> NDArray[np.bool_]:
-        """Return [N, H], whether each config uses each scalar."""
+        """Return for N configs with coordinates [N, H] whether each scalar is used, as [N, H]."""
         used = ~np.isnan(coordinates)
         for column, need in enumerate(self._needs):
             if need is not None:
@@ -224,7 +283,11 @@ class SearchCube:
 
 
 def _choices(distribution: BaseDistribution) -> list[Any]:
-    """Return all values of a distribution, numbers in their order; [] of a continuous range."""
+    """Return all values of a distribution: numbers in rising order, other choices as declared.
+
+    The list is empty for a float without a step, unless its range is a single value, and for a
+    distribution that is no choice, float or int.
+    """
     if isinstance(distribution, CategoricalDistribution):
         choices = list(distribution.choices)
         return sorted(choices) if all(isinstance(c, int | float) for c in choices) else choices

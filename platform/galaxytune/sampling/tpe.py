@@ -1,13 +1,14 @@
-"""Optuna's TPE sampler of each hyperparameter by itself, with draws in a fraction of the time.
+"""Optuna's TPE sampler (Bergstra et al. 2011, NeurIPS), with draws in a fraction of the time.
 
-Optuna ranks the other trials anew for each hyperparameter of a trial, translates their values
-anew, and estimates densities with code for many dimensions. Here trials are ranked once for a
-draw, each value is translated once, and parzen.py estimates one dimension.
+The sampler draws each hyperparameter by itself. Optuna ranks the other trials anew for each
+hyperparameter of a trial, translates their values anew, and estimates densities with code for
+many dimensions. Here trials are ranked once for a trial, each value is translated once, and
+parzen.py estimates one dimension.
 
-Split a thinned study (shown_trials.py): the number of good trials follows from the full study,
-and is at most 25, also with two objectives, where Optuna has no such limit. A share of the trials
-may be drawn at random, because TPE stays near good trials and would not find better ones
-elsewhere.
+The sampler may be shown only some trials (see shown_trials.py). The number of trials that it calls
+good then follows from the number of trials in the whole study. That number is at most 25, also
+with two objectives, for which Optuna has no such limit. A share of the trials may be drawn at
+random, because TPE stays near good trials and would not find better trials elsewhere.
 """
 
 from typing import Any
@@ -30,24 +31,38 @@ from galaxytune.sampling.shown_trials import NUM_BEST
 
 
 class QuickTPESampler(IndependentTPE):
-    """TPE for one study, whose other trials do not change while one trial is drawn."""
+    """A TPE sampler for one study, in which one trial is drawn after the other.
+
+    The other trials of the study must not change while a trial is drawn.
+
+    good_trials: the trials that TPE called good when it last ranked the trials, in the order of
+    their numbers; [] before.
+    """
 
     def __init__(
         self, *, num_random: int = 10, random_share: float = 0.0, seed: int | None = None
     ) -> None:
-        """Draw the first `num_random` trials at random, later ones with that probability."""
+        """Make a sampler that draws at random until `num_random` trials have ended.
+
+        See `num_ended` for what counts as ended. random_share: the probability, in 0..1, that a
+        later trial is drawn at random. seed: the random seed, None for a seed by chance.
+        """
         super().__init__(num_random=num_random, seed=seed)
-        self._decided = -1  # number of the trial for which `_is_random` holds
+        self._decided = -1  # number of the trial that `_is_random` is about
         self._is_random = True
-        self._drawn = -1  # number of the trial for which the others are divided
+        self._drawn = -1  # number of the trial for which the others were divided last
         self._random_share = random_share
         self.good_trials: list[FrozenTrial] = []
         self._good = self._other = np.empty((0, 0))  # values [N, H] of H hyperparameters
-        self._columns: dict[str, int] = {}  # of the hyperparameters
-        self._rows: dict[int, NDArray[np.float64]] = {}  # of ended trials, by number
+        self._columns: dict[str, int] = {}  # the column of each hyperparameter, by name
+        self._rows: dict[int, NDArray[np.float64]] = {}  # the rows of ended trials, by number
 
     def draws_at_random(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        """Return whether a trial is drawn at random; the answer for one trial stays the same."""
+        """Return whether all values of a trial are drawn at random.
+
+        The first call for a trial decides, perhaps by a random number. The answer stays the same
+        until the method is called for another trial.
+        """
         if trial.number != self._decided:
             num_known = num_ended(study, other_trials(study, trial))
             self._is_random = num_known < self.num_random or self._tosses_random()
@@ -61,7 +76,13 @@ class QuickTPESampler(IndependentTPE):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Return a value of a hyperparameter, drawn as Optuna's TPESampler draws it."""
+        """Return a value of the hyperparameter `param_name`, drawn as Optuna's TPESampler does.
+
+        The value is drawn at random if `draws_at_random` says so. Otherwise it is the most
+        promising of `num_candidates` values; the first call for a trial ranks the other trials and
+        sets `good_trials`. The value is of the type that `param_distribution` gives users, such as
+        int or a choice. A distribution that is no choice and no number raises TypeError.
+        """
         if self.draws_at_random(study, trial):
             return self.draw_at_random(study, trial, param_name, param_distribution)
         if trial.number != self._drawn:
@@ -72,7 +93,10 @@ class QuickTPESampler(IndependentTPE):
         return param_distribution.to_external_repr(likeliest(good, other, drawn))
 
     def _divide(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Divide the other trials into good ones and the rest, for all hyperparameters."""
+        """Divide the trials other than `trial` into good trials and the rest, and keep both.
+
+        The division serves all hyperparameters of `trial`.
+        """
         trials = other_trials(study, trial)
         one_objective = len(study.directions) == 1
         num_known = num_ended(study, trials)
@@ -85,17 +109,21 @@ class QuickTPESampler(IndependentTPE):
         self._drawn = trial.number
 
     def _tosses_random(self) -> bool:
+        """Return True with the probability `random_share`."""
         return self._random_share > 0 and self.chance.random() < self._random_share
 
     def _table(self, rows: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-        """Return the values [N, H] of N trials; NaN where a trial has no such hyperparameter."""
+        """Return the rows of N trials as one table [N, H] of the H hyperparameters known so far.
+
+        rows: what `_known_row` returned. NaN stands where a trial lacks a hyperparameter.
+        """
         table = np.full((len(rows), len(self._columns)), np.nan)
         for number, row in enumerate(rows):
             table[number, : len(row)] = row  # a row may be older than the last columns
         return table
 
     def _known_row(self, trial: FrozenTrial) -> NDArray[np.float64]:
-        """Return a trial's row; the row of an ended trial is made once."""
+        """Return a trial's row (see `_row`); the row of an ended trial is made once and kept."""
         row = self._rows.get(trial.number)
         if row is None:
             row = self._row(trial)
@@ -104,7 +132,11 @@ class QuickTPESampler(IndependentTPE):
         return row
 
     def _row(self, trial: FrozenTrial) -> NDArray[np.float64]:
-        """Return a trial's values in Optuna's internal representation, one for each column."""
+        """Return a trial's values in Optuna's internal representation, one for each column.
+
+        A hyperparameter that no trial had before gets a new column. A column whose hyperparameter
+        the trial does not have is NaN.
+        """
         values = {
             self._columns.setdefault(name, len(self._columns)): distribution.to_internal_repr(
                 trial.params[name]
@@ -116,7 +148,10 @@ class QuickTPESampler(IndependentTPE):
         return row
 
     def _seen(self, table: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-        """Return a hyperparameter's values in a table, of the trials that have the parameter."""
+        """Return the values of the hyperparameter `name` in a table [N, H], without NaN.
+
+        The result is empty if no trial of the table has the hyperparameter.
+        """
         column = self._columns.get(name)
         if column is None:
             return np.empty(0)
@@ -125,15 +160,23 @@ class QuickTPESampler(IndependentTPE):
 
 
 def other_trials(study: optuna.Study, trial: FrozenTrial) -> list[FrozenTrial]:
-    """Return the trials of a study that a sampler learns from while it draws `trial`."""
+    """Return the complete, pruned and running trials of a study, except `trial`, by number.
+
+    These are the trials that a sampler learns from while it draws `trial`; [] if there are none.
+    Of a ShownStudy the shown trials are returned. The trials are not copies and must not be
+    changed.
+    """
     states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
     return [t for t in trials_of(study, states) if t.number != trial.number]
 
 
 def num_ended(study: optuna.Study, trials: list[FrozenTrial]) -> int:
-    """Return how many trials of the study have ended, also those that are not shown.
+    """Return how many trials of a study have ended, as far as a sampler can learn from them.
 
-    trials: the trials of the study that are shown.
+    For a ShownStudy the number is its `num_ended`. `FailureAwareSampler` counts there also trials
+    that are not shown, and trials that have reported an epoch and have not ended. For any other
+    study the number is that of the trials in `trials` that do not run. trials: what `other_trials`
+    returned for the study.
     """
     if isinstance(study, ShownStudy):
         return study.num_ended

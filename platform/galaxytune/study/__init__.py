@@ -1,4 +1,4 @@
-"""A study on disk: its folder, status, results, budget and checkpoints."""
+"""A study on disk: its creation, folder, status, results, budget and checkpoints."""
 
 import lazy_loader
 

@@ -7,6 +7,7 @@ from .creation import open_folder as open_folder
 from .folder import StudyFolder as StudyFolder
 from .html import study_html as study_html
 from .record_making import make_record as make_record
+from .results import check_names_differ as check_names_differ
 from .results import leaderboard_of as leaderboard_of
 from .results import noise_floor_line as noise_floor_line
 from .results import outcome_lines as outcome_lines

@@ -101,9 +101,9 @@ def change_plan(folder: StudyFolder, changes: Mapping[str, Any]) -> None:
     changes: the new values, by key of CHANGEABLE; an empty mapping leaves everything as it is.
     plan.yaml is written again, and ended.json is deleted.
 
-    InvalidInput is raised if a key may not change, if a value has the wrong type or range, if the
-    number of trials of a grid is to change, or if another process runs the study. OSError is
-    raised if the plan cannot be written.
+    InvalidInput is raised if a key may not change, if a value has the wrong type or range, if
+    fewer trials are asked for than have ended, if the number of trials of a grid is to change, or
+    if another process runs the study. OSError is raised if the plan cannot be written.
     """
     if not changes:
         return
@@ -114,5 +114,9 @@ def change_plan(folder: StudyFolder, changes: Mapping[str, Any]) -> None:
         raise InvalidInput(f"study {folder.name!r} is being run by another process")
     if folder.plan.grid and "trials" in changes:
         raise InvalidInput("a grid decides the number of its trials itself")
-    write_plan(build(StoredPlan, folder.plan.model_dump() | dict(changes)), folder.plan_file)
+    changed = build(StoredPlan, folder.plan.model_dump() | dict(changes))
+    num_ended = len(folder.records())
+    if changed.trials < num_ended:
+        raise InvalidInput(f"trials must be at least {num_ended}: so many trials have ended")
+    write_plan(changed, folder.plan_file)
     folder.ended_file.unlink(missing_ok=True)

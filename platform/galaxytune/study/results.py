@@ -1,5 +1,6 @@
 """The results of a study, in sentences and in one leaderboard."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,11 +53,29 @@ def write_study_findings(folder: StudyFolder) -> list[str]:
     return write_findings(folder.name, folder.records(), folder.curves(), folder.report)
 
 
+def check_names_differ(studies: Sequence[StudyFolder]) -> None:
+    """Raise InvalidInput unless there is a study, and all studies have different names.
+
+    Tables and figures of several studies tell the trials apart by the name of the study.
+    """
+    if not studies:
+        raise InvalidInput("no study was given; give at least one")
+    counts = Counter(study.name for study in studies)
+    repeated = [name for name, count in counts.items() if count > 1]
+    if repeated:
+        raise InvalidInput(
+            f"{counts[repeated[0]]} studies with the name {repeated[0]!r} were given; studies "
+            "that are compared need different names"
+        )
+
+
 def leaderboard_of(studies: Sequence[StudyFolder]) -> Leaderboard:
     """Return the leaderboard of the ended trials of one study, or of several ranked as one.
 
-    studies: studies with different names. Without ended trials the leaderboard is empty.
+    InvalidInput is raised if there is no study, or if two studies have the same name. Without
+    ended trials the leaderboard is empty.
     """
+    check_names_differ(studies)
     return make_leaderboard({study.name: study.records() for study in studies})
 
 

@@ -29,9 +29,8 @@ def default_observers() -> list[StudyObserver]:
 class NotebookProgress:
     """A StudyObserver that shows the progress of a study, and its best trial, in a notebook.
 
-    An object shows one run of one study; a search or resume needs a new object. The best trial is
-    the complete trial with the lowest validation RMSE. See `StudyObserver` for the arguments of
-    the methods.
+    The best trial is the complete trial with the lowest validation RMSE. See `StudyObserver` for
+    the arguments of the methods.
     """
 
     def __init__(self) -> None:
@@ -44,10 +43,14 @@ class NotebookProgress:
         self._drawn = 0.0
 
     def study_started(self, num_trials: int, num_epochs: int, ended: list[TrialRecord]) -> None:
-        """Show the display for the first time, below the running cell, and count ended trials."""
+        """Show a new display below the running cell, and count the trials that have ended.
+
+        What the object has shown before, of another run, is forgotten.
+        """
         from IPython.display import HTML, display
 
-        self._num_trials, self._num_epochs = num_trials, num_epochs
+        self._num_trials, self._num_epochs, self._num_ended = num_trials, num_epochs, 0
+        self._best, self._running, self._notes = None, {}, []
         for record in ended:
             self._count(record)
         self._handle = display(HTML(self.html()), display_id=True)

@@ -1,15 +1,22 @@
-"""The leaderboard as a figure: drawn as picture and as PDF, of failed trials alone too."""
+"""The leaderboard as a figure: drawn as picture and as PDF, unless there is nothing to draw."""
 
 from pathlib import Path
 
-from analysis.figures.leaderboard import save_leaderboard_figure
+import pytest
+
+from analysis.figures.leaderboard import leaderboard_figure, save_leaderboard_figure
+from search_spaces.declaration import InvalidInput
 from tests.support.records import record
 
 
-def test_the_figure_is_drawn_twice_from_any_records(tmp_path: Path) -> None:
+def test_the_figure_is_drawn_twice(tmp_path: Path) -> None:
     failed, finished = record(0, None, status="failed"), record(1, 0.12, published=True)
     stopped = record(2, 0.09, status="pruned")
     png = save_leaderboard_figure("toy", [failed, finished, stopped], tmp_path / "report")
     assert png.read_bytes().startswith(b"\x89PNG")
     assert png.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
-    save_leaderboard_figure("toy", [failed], tmp_path / "only failed")
+
+
+def test_without_an_epoch_there_is_nothing_to_draw() -> None:
+    with pytest.raises(InvalidInput, match="^no ended trial has reported an epoch"):
+        leaderboard_figure("s", [record(0, None, status="failed")])

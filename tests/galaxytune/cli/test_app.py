@@ -5,12 +5,14 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from galaxytune import __version__
+from galaxytune.cli import app
 from search_spaces.declaration.errors import InvalidInput, StudyInterrupted, WorkFailed
 from tests.support.command_line import Cli
 from tests.support.processes import GALAXYTUNE, clean_environment
@@ -121,12 +123,8 @@ def test_where_no_file_can_be_written_the_traceback_of_a_fault_is_shown(
             1,
             "galaxytune: failed: [Errno 28] No space left on device: 'x'",
         ),
-        (
-            StudyInterrupted("3 trials are left"),
-            130,
-            "galaxytune: stopped; the same `train` command, or",
-        ),
-        (KeyboardInterrupt(), 130, "galaxytune: stopped; the same `train` command, or"),
+        (StudyInterrupted("3 trials are left"), 130, "galaxytune: 3 trials are left"),
+        (KeyboardInterrupt(), 130, "galaxytune: stopped"),
     ],
     ids=lambda given: type(given).__name__,
 )
@@ -161,3 +159,19 @@ def test_a_closed_pipe_is_not_spoken_of(begin_study: BeginStudy) -> None:
     finally:
         os.close(writing)
     assert (answer.returncode, answer.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("search", "galaxytune: stopped; if its study was made, `galaxytune resume` goes on\n"),
+        ("train", "galaxytune: stopped; the same command goes on\n"),
+        ("predict", "galaxytune: stopped\n"),
+    ],
+)
+def test_ctrl_c_tells_how_the_command_goes_on(
+    command: str, told: str, monkeypatch: pytest.MonkeyPatch, capfd: Captured
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["galaxytune", "--debug", command])
+    assert app._exit_code(KeyboardInterrupt()) == 130
+    assert capfd.readouterr().err == told

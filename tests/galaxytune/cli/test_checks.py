@@ -24,6 +24,7 @@ def test_a_failed_check_is_told_in_a_document_and_ends_with_code_1(
     assert told["healthy"] is False and told["estimate"] is None
     assert set(Check.__dataclass_fields__) == set(told["checks"][0])
     assert {"name", "status", "found", "remedy"} == set(told["checks"][0])
+    assert "'toy' is a free name" in [check["found"] for check in told["checks"]]
 
 
 def test_the_checks_are_a_table_with_what_to_do(

@@ -1,6 +1,7 @@
 """The commands around studies: what is wrong gets one line and exit code 2."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -140,6 +141,16 @@ def test_the_leaderboard_is_a_table_or_a_document(
     (row,) = json.loads(capfd.readouterr().out)["trials"]
     assert (row["rank"], row["id"], row["published"]) == (1, "00000", True)
     assert row["val_rmse"] == pytest.approx(0.15 + 0.1 / 9)
+
+
+def test_a_leaderboard_of_two_studies_tells_the_study_of_each_trial(
+    halfway: StudyFolder, cli: Cli, tmp_path: Path, capfd: Captured
+) -> None:
+    for name in ("first", "second"):
+        shutil.copytree(halfway.path, tmp_path / "both" / name)
+    assert cli("leaderboard", "first", "second", "--storage", str(tmp_path / "both")) == 0
+    rows = [line.split() for line in capfd.readouterr().out.splitlines() if "00000" in line]
+    assert [row[3] for row in rows] == ["first", "second"]
 
 
 @pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["leaderboard"]], ids=str)

@@ -4,7 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from galaxytune.cluster import node_tasks
-from galaxytune.doctor.cluster_checks import NodeReport, data_on_nodes_check, versions_check
+from galaxytune.doctor.cluster_checks import (
+    NodeReport,
+    data_on_nodes_check,
+    storage_check,
+    versions_check,
+)
 from galaxytune.doctor.driver_checks import package_names
 
 
@@ -29,3 +34,10 @@ def test_a_file_of_another_size_on_a_node_is_a_failure(toy_npz: Path) -> None:
     reports = [node("a", data_bytes=size), node("b", data_bytes=size - 1)]
     check = data_on_nodes_check(toy_npz, reports)
     assert check.status == "failed" and "b finds" in check.found and "a finds" not in check.found
+
+
+def test_a_node_that_is_silent_is_not_counted_among_those_that_write(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("token")
+    reports = [node("a", sees_driver=True), node("b", silent="gone")]
+    check = storage_check(tmp_path, tmp_path, "token", reports)
+    assert "driver and 1 node(s) write and see it" in check.found

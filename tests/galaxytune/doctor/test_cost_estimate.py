@@ -32,3 +32,19 @@ def test_a_grid_is_not_halved_and_a_grace_to_be_measured_begins_with_a_27th(
     measuring = small_plan(toy_npz, grace_epochs=None, epochs=27)
     many = halved_epochs(measuring, 27, 10_000)
     assert many == pytest.approx(1 + 2 / 3 + 6 / 9 + 18 / 27, rel=0.01)
+
+
+def test_a_grid_counts_the_epochs_and_architectures_of_its_points(toy_npz: Path) -> None:
+    grid = [
+        {"architecture": ["simple_cnn"], "epochs": [2, 4], "learning_rate": [1e-3, 1e-2]},
+        {"architecture": ["parallel_cnn"], "epochs": [10]},
+    ]
+    architectures = ["simple_cnn", "parallel_cnn"]
+    asked = small_plan(toy_npz, architectures=architectures, grid=grid, trials=5, epochs=None)
+    assert asked.longest_epochs == 10
+    measured = dict.fromkeys(architectures, MEASURED)
+    cost = estimate(asked, measured, {"training": 100, "validation": 20}, 5)
+    epoch = 4 * 2.0 + 20 * 0.5  # 4 steps, 20 galaxies validated
+    assert cost.device_hours == pytest.approx((2 * 2 + 2 * 4 + 10) * epoch / 3600)
+    assert cost.epochs_per_trial == pytest.approx(22 / 5)
+    assert not any("evenly" in assumption for assumption in cost.assumptions)

@@ -52,3 +52,6 @@ def test_online_wandb_wants_a_key_and_a_server(
         assert wandb_check("online", tmp_path).status == "ok"
     check = wandb_check("online", tmp_path)
     assert check.status == "failed" and "does not answer" in check.found
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:1/a b")
+    check = wandb_check("online", tmp_path)
+    assert check.status == "failed" and "does not answer" in check.found

@@ -47,3 +47,15 @@ def test_predict_names_and_skips_an_unreadable_image(
     error = capfd.readouterr().err
     assert "skipped bad" in error and "1 images skipped" in error
     assert list(pd.read_csv("out.csv")["id_str"]) == ["good"]
+
+
+def test_a_galaxy_file_of_another_size_is_refused(
+    cli: Cli, trained: Path, toy_npz: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arrays = dict(np.load(toy_npz))
+    arrays["images"] = arrays["images"][:, ::2, ::2]
+    np.savez(tmp_path / "small.npz", **arrays)
+    assert cli("predict", trained, tmp_path / "small.npz", "out.csv") == 2
+    told = capfd.readouterr().err
+    assert "holds images of 32 pixels, but the model was trained on images of 64 pixels" in told
+    assert not Path("out.csv").exists()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_line import Cli
+from trainables.files import save_state
 
 
 def test_train_writes_a_whole_export_folder(trained: Path) -> None:
@@ -25,3 +26,12 @@ def test_train_again_continues_and_refuses_another_config(
     assert (trained / "curve.jsonl").read_text() == before
     assert cli("train", "simple_cnn", trained, "--data", toy_npz) == 2
     assert "another config" in capfd.readouterr().err
+
+
+def test_a_folder_with_the_state_of_a_trial_is_refused(
+    cli: Cli, toy_npz: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    save_state(tmp_path / "trial", {"epochs": 1})
+    (tmp_path / "trial").mkdir(exist_ok=True)
+    assert cli("train", "simple_cnn", tmp_path / "trial", "--data", toy_npz) == 2
+    assert "holds the run of another config" in capfd.readouterr().err

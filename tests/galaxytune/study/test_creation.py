@@ -8,6 +8,7 @@ import pytest
 from galaxytune.study.creation import change_plan, check_data_unchanged, open_folder
 from galaxytune.study.folder import StudyFolder
 from search_spaces.declaration.errors import InvalidInput
+from tests.support.records import record
 from tests.support.studies import BeginStudy, small_study
 
 
@@ -90,3 +91,12 @@ def test_data_that_has_changed_is_named(toy_npz: Path, tmp_path: Path) -> None:
     save_galaxies(own, {name: getattr(others, name) for name in names})
     with pytest.raises(InvalidInput, match="own.npz is not the file that study 's' began with"):
         check_data_unchanged(folder)
+
+
+def test_fewer_trials_than_have_ended_are_refused(begin_study: BeginStudy) -> None:
+    folder = begin_study(trials=5)
+    lines = "".join(f"{record(i, 0.1).model_dump_json()}\n" for i in range(3))
+    folder.records_file.write_text(lines)
+    assert_refused(folder, {"trials": 2}, "^trials must be at least 3: so many trials have ended$")
+    change_plan(folder, {"trials": 3})
+    assert folder.state() == "finished"

@@ -151,3 +151,15 @@ def test_a_notebook_gets_a_progress_display(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
     (observer,) = default_observers()
     assert isinstance(observer, NotebookProgress)
+
+
+def test_a_second_run_of_one_display_begins_with_its_own_numbers(
+    progress: NotebookProgress,
+) -> None:
+    progress.study_noted("the first run has ended")
+    progress.trial_started("00004", SIMPLE, False)
+    progress.study_started(3, 4, [record(0, 0.5)])
+    assert progress.html() == (
+        "<progress value='1' max='3'></progress> 1 of 3 trials ended<br>"
+        "best so far: trial 00000, simple_cnn, validation RMSE 0.5000"
+    )

@@ -111,3 +111,8 @@ def test_a_file_too_small_to_validate_is_refused() -> None:
 def test_a_file_without_unbiased_rows_is_refused() -> None:
     with pytest.raises(InvalidInput, match="the validation part would hold no galaxy"):
         split_galaxies(galaxies(IDS, IDS < 0), "hash")
+
+
+def test_an_unknown_split_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="^the split must be hash or seed, got 'hsah'$"):
+        split_galaxies(galaxies(IDS), "hsah")  # type: ignore[arg-type]
