@@ -130,8 +130,8 @@ def _predicted(
 ) -> NDArray[np.float32]:
     """Return the predicted fractions [N, 37] for N >= 1 images, pixels [N, S, S, 3].
 
-    Each module keeps its mode, training or evaluation. OutOfMemory is raised if memory cannot hold
-    one galaxy.
+    network: the network, which must be on `device`. Each module keeps its mode, training or
+    evaluation. OutOfMemory is raised if memory cannot hold one galaxy.
     """
     with _evaluating(network):
         return predict(network, pixels, device)

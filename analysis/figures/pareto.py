@@ -89,7 +89,10 @@ def _highest(values: Sequence[float], front: Sequence[float]) -> float:
 
 
 def _set_frame(axes: Axes, points: Points, front: Points, limit: float | None) -> None:
-    """Set the limits of both axes, so that the front and most trials are inside.
+    """Set the limits of both axes, so that the front and most trials are inside; fix the y ticks.
+
+    The x axis shows the RMSE, the y axis the tree residual. Later changes of the limits do not
+    move the y ticks, all of which are at 0 or above and not above the upper limit of the y axis.
 
     points, front: RMSE and tree residual of all trials, and of the trials on the front, by trial
     id, at least one each. limit: the limit on the tree residual; None for no limit. The limit is

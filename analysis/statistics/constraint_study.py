@@ -243,7 +243,11 @@ def save_tables(
 def _flat(result: CoefficientResult) -> dict[str, object]:
     """Return a result as a row of the summary table: scalars or None by column name.
 
-    Without a change against coefficient 0 the number of pairs is 0 and each mean change is NaN.
+    The columns are tree, coefficient, num_seeds and num_pairs, and for each MEASURE (rmse and
+    residual) the columns MEASURE, MEASURE_low, MEASURE_high, MEASURE_change, MEASURE_change_low,
+    MEASURE_change_high and MEASURE_change_p. The names with low and high are the ends of the 95 %
+    intervals, and None if there is no interval; MEASURE_change_p is the p-value, or None. Without
+    a change against coefficient 0 the number of pairs is 0 and each mean change is NaN.
     """
     values = dict(result.__dict__)
     for name in ("rmse", "residual"):

@@ -7,6 +7,9 @@
 `train` trains a single config, which `make_config` makes, and `load_model` loads a model.
 `simulate` writes simulated galaxies. `import galaxytune` does not load torch, Ray or Optuna: the
 first use of a name that needs one of these packages loads the package.
+
+The examples in the docstrings go on from one another. The examples of `simulate`, `make_config`,
+`train`, `search` and `open_study` come first, in this order; the others need their files.
 """
 
 import lazy_loader

@@ -1,6 +1,7 @@
 """Frozen configs: pydantic models that are checked when built, and their form as YAML."""
 
 import difflib
+import inspect
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
@@ -27,9 +28,9 @@ _UNREADABLE = (
 class FrozenConfig(BaseModel):
     """A base class of all configs that refuses unknown keys, NaN, infinities and later changes.
 
-    A wrong value at construction raises InvalidInput with a message of one line. True and False
-    are refused for a number, but the entries of a tuple take them as 1 and 0. A later change of a
-    field raises pydantic's ValidationError.
+    A wrong value at construction, and a later change of a field, raise InvalidInput with a message
+    of one line. True and False are refused for a number. The docstring of a subclass also shows
+    the docstrings of its fields, for `help`.
     """
 
     model_config = ConfigDict(
@@ -48,6 +49,23 @@ class FrozenConfig(BaseModel):
 
     # Without this mark pydantic would also call `__init__` when it validates a mapping.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Add the docstrings of the fields to the docstring of a subclass, before an example."""
+        super().__pydantic_init_subclass__(**kwargs)
+        fields = [
+            f"    {n}: {f.description}" for n, f in cls.model_fields.items() if f.description
+        ]
+        if fields and "Fields:" not in (cls.__doc__ or ""):
+            text, mark, example = inspect.cleandoc(cls.__doc__ or "").partition("Example:\n")
+            told = "\n".join([text.rstrip(), "", "Fields:", *fields])
+            cls.__doc__ = f"{told}\n\n{mark}{example}" if mark else told
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Raise InvalidInput, because a config cannot be changed."""
+        kind = type(self).__name__
+        raise InvalidInput(f"{name} cannot be set, because a {kind} is frozen; make a new one")
 
     @model_validator(mode="before")
     @classmethod

@@ -58,7 +58,10 @@ def _fitted(image: Image.Image, *, crop: int, side: int) -> NDArray[np.uint8]:
     width, height = image.size
     if (width, height) != (side, side):
         if min(width, height) < crop:
-            raise InvalidInput(f"{width}x{height} pixels is smaller than the crop of {crop}")
+            raise InvalidInput(
+                f"{width}x{height} pixels is smaller than the crop of {crop} (only an image of "
+                f"{side}x{side} pixels needs no crop)"
+            )
         left, top = (width - crop) // 2, (height - crop) // 2
         image = image.crop((left, top, left + crop, top + crop))
         image = image.resize((side, side), Image.Resampling.BICUBIC)

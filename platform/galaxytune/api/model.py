@@ -116,8 +116,9 @@ class Model:
         """Predict the vote fractions of images.
 
         An image that is not as large as the images of the training is cut to its centre and
-        reduced, as the images of the training were. The images of a galaxy file are not cut. The
-        call moves `network` to the GPU if torch finds a GPU.
+        reduced, as the images of the training were; ``provenance`` holds both sizes under
+        ``preprocessing``. The images of a galaxy file must have the size of the images of the
+        training. The call moves `network` to the GPU if torch finds a GPU.
 
         Args:
             images: Pixels [N, H, W, 3] or [H, W, 3] uint8; a folder or zip of JPEG or PNG files;
@@ -139,8 +140,8 @@ class Model:
 
         Raises:
             InvalidInput: The images cannot be found, none of them can be read, a catalog lacks a
-                column, or an array is empty, has another type or shape, or has images smaller
-                than the crop.
+                column, the images of a galaxy file have another size, or an array is empty, has
+                another type or shape, or has images smaller than the crop.
             WorkFailed: Memory does not hold even one image.
 
         Example:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from galaxytune.api.study import Study, report_folders, run_trials
 from galaxytune.cluster import ClusterAddress
 from galaxytune.plan import StudyPlan, make_plan, plan_values
-from galaxytune.study import leaderboard_of, new_study, open_folder
+from galaxytune.study import StudyFolder, leaderboard_of, new_study, open_folder
+from search_spaces.declaration import InvalidInput
 from trainables.files import writing_to_a_given_place
 from trainables.galaxies import open_galaxies
 
@@ -26,6 +27,9 @@ def search(
     observers: "Sequence[StudyObserver] | None" = None,
 ) -> "Study":
     """Make a study and run all of its trials; return when the last trial or a budget has ended.
+
+    The first trial of each architecture has the published config, with the values that the plan
+    holds fixed; Optuna draws the configs of the other trials. A grid has its own configs.
 
     Ctrl-C once lets running epochs end and raises StudyInterrupted, so that `Study.resume` can go
     on. Ctrl-C twice stops at once with KeyboardInterrupt. SIGTERM counts like Ctrl-C. Both signals
@@ -84,7 +88,21 @@ def _plan_of(plan: StudyPlan | Mapping[str, Any] | str | Path) -> StudyPlan:
     """Return the plan that `search` was given; InvalidInput if the plan or its file is wrong."""
     if isinstance(plan, StudyPlan):
         return plan
-    return make_plan(plan if isinstance(plan, Mapping) else plan_values(Path(plan), {}))
+    if isinstance(plan, Mapping):
+        return make_plan(plan)
+    if isinstance(plan, str | Path):
+        return make_plan(plan_values(Path(plan), {}))
+    kind = type(plan).__name__
+    raise InvalidInput(f"a plan must be a StudyPlan, a mapping or the path of a file, got {kind}")
+
+
+def _folders_of(studies: "Sequence[Study]") -> list[StudyFolder]:
+    """Return the folders of studies; InvalidInput if one of them is no Study."""
+    for study in studies:
+        if not isinstance(study, Study):
+            kind = type(study).__name__
+            raise InvalidInput(f"studies must be as `open_study` returns them, got a {kind}")
+    return [study.folder for study in studies]
 
 
 def open_study(name: str, *, storage: str | Path = _STUDIES) -> "Study":
@@ -131,11 +149,11 @@ def rank(*studies: "Study") -> "Leaderboard":
         >>> galaxytune.rank(galaxytune.open_study("first")).trials[0].rank
         1
     """
-    return leaderboard_of([study.folder for study in studies])
+    return leaderboard_of(_folders_of(studies))
 
 
 def report(
-    studies: "Sequence[Study]",
+    studies: "Study | Sequence[Study]",
     out_dir: str | Path,
     *,
     images: str | Path | None = None,
@@ -147,7 +165,7 @@ def report(
     folder of each study.
 
     Args:
-        studies: The studies, at least one, with different names.
+        studies: One study, or several studies with different names.
         out_dir: Folder for the page, tables, ``findings.txt``, and every figure as PNG and PDF.
             The folder is made if it does not exist.
         images: Folder, zip or catalog of the survey's JPEGs, named by galaxy id. The report shows
@@ -170,5 +188,5 @@ def report(
         >>> galaxytune.report([galaxytune.open_study("first")], "report").name
         'report.html'
     """
-    folders = [study.folder for study in studies]
+    folders = _folders_of([studies] if isinstance(studies, Study) else studies)
     return report_folders(folders, out_dir, images=images, on_step=on_step)

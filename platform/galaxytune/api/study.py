@@ -156,11 +156,18 @@ class Study:
         """Return the trials that have ended as a DataFrame, best trial first.
 
         Returns:
-            One row for each trial. The columns are ``rank`` (from 1, <NA> for a failed trial),
-            ``study``, ``id``, ``architecture``, ``status``, ``published``, ``val_rmse``,
-            ``best_epoch``, ``epochs``, ``tree_residual``, ``pareto``, ``feasible``,
-            ``device_seconds``, ``reason``, and a column ``config.NAME`` for each field of a
-            config. If no trial has ended, there is no row and no ``config`` column.
+            One row for each trial: complete trials first, then pruned trials, then failed trials.
+            Of each kind, trials that break the limit on the tree residual come last, and else the
+            lowest validation RMSE comes first. The columns are ``rank`` (from 1, <NA> for a failed
+            trial), ``study``, ``id``, ``architecture``, ``status``, ``published`` (True for the
+            published config, with the values that the plan holds fixed), ``val_rmse``,
+            ``best_epoch`` (0 without an epoch), ``epochs``, ``tree_residual``, ``pareto`` (True on
+            the Pareto front of the complete trials), ``feasible`` (None without a limit or without
+            an epoch), ``device_seconds`` (seconds of all epochs, times the trial's share of a GPU,
+            or its CPUs if it had no GPU), ``reason`` (why the trial ended), and a column
+            ``config.NAME`` for each field of a config. ``val_rmse`` and ``tree_residual`` are
+            those of the best epoch, NaN without an epoch. If no trial has ended, there is no row
+            and no ``config`` column.
 
         Raises:
             InvalidInput: The file of the records is damaged.
@@ -262,8 +269,9 @@ class Study:
                 ``gpus_per_trial``, ``max_hours``, ``max_device_hours``, ``target_rmse``,
                 ``plateau_trials``, ``max_silence_minutes``, ``max_retries``,
                 ``keep_checkpoints`` and ``checkpoint_quota_gb``. The study's folder stores the
-                changed plan. ``trials`` must not be less than the number of trials that have
-                ended, and cannot be changed for a grid.
+                changed plan. ``trials`` is the new number of all trials, ended trials included;
+                it must not be less than the number of trials that have ended, and cannot be
+                changed for a grid.
 
         Returns:
             This study.

@@ -85,9 +85,12 @@ def make_config(
 
     Args:
         architecture: Name of the architecture, such as ``simple_cnn`` or ``timm:convnext_nano``.
+            The command ``galaxytune architectures`` lists all names with the numbers of
+            parameters, and the message for an unknown name lists all names.
         protocol: ``published`` reproduces the student project, its mistakes included;
             ``default`` gives the defaults, which correct these mistakes.
-        **values: Hyperparameters that differ from the protocol's values, by name.
+        **values: Hyperparameters that differ from the protocol's values, by name. The config that
+            is returned has each of the architecture's hyperparameters as an attribute.
 
     Returns:
         The frozen config.

@@ -84,7 +84,7 @@ def _parameter(key: str, field: FieldInfo, default: str) -> inspect.Parameter:
     flag = f"--{_SINGULAR.get(key, key).replace('_', '-')}"
     name = f"{flag}/--no-{flag.removeprefix('--')}" if kind is bool else flag
     option = typer.Option(
-        name, help=_help(key, field, default), metavar=_metavar(key, field, kind)
+        name, help=_help(key, field, kind, default), metavar=_metavar(key, field, kind)
     )
     return inspect.Parameter(
         key,
@@ -124,17 +124,21 @@ def _metavar(key: str, field: FieldInfo, kind: Any) -> str | None:
     return None if kind is bool else _METAVARS.get(key, "TEXT")
 
 
-def _help(key: str, field: FieldInfo, told: str) -> str:
+def _help(key: str, field: FieldInfo, kind: Any, told: str) -> str:
     """Return the help of a key's option: the field's docstring, and the default if there is one.
 
-    told: the default as text; empty for the field's own default.
+    kind: what `_option_type` returns for the field. told: the default as text; empty for the
+    field's own default.
     """
+    text = str(field.description)
+    if get_origin(kind) is list:
+        text += " The option may be repeated."
     default, told = field.default, told or _DEFAULTS.get(key, "")
     if not told and isinstance(default, bool):
         told = f"--{key.replace('_', '-')}" if default else ""
     elif not told and isinstance(default, (int, float, str)):
         told = f"{default:g}" if isinstance(default, float) else str(default)
-    return f"{field.description} Default: {told}." if told else str(field.description)
+    return f"{text} Default: {told}." if told else text
 
 
 def _values(told: Mapping[str, Any]) -> dict[str, Any]:

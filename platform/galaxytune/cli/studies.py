@@ -225,9 +225,9 @@ def dashboard(
     port: Annotated[int, typer.Option(help="Port of this machine to serve on.")] = 8080,
     storage: Storage = STUDIES,
 ) -> None:
-    """Show a study in optuna-dashboard, which cannot disturb a running search.
+    """Serve a study as a web page of optuna-dashboard, which cannot disturb a running search.
 
-    NAME is the study.
+    NAME is the study. The page can be opened on this machine only, until Ctrl-C ends the command.
     """
     from galaxytune.tracking import dashboard_server
 

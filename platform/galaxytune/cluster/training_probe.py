@@ -36,7 +36,9 @@ _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl
 def _galaxies(data: str | None) -> Galaxies:
     """Return the galaxies in the file at the path `data`; None for 32 simulated galaxies.
 
-    InvalidInput is raised if the file is missing or damaged.
+    The file is opened by `open_galaxies`, which may unpack images into the cache. The errors are
+    those of `open_galaxies`: InvalidInput, for example if the file is missing or damaged, and
+    PermissionError if the file's folder may not be entered.
     """
     if data is not None:
         return open_galaxies(Path(data))

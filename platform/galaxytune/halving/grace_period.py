@@ -75,9 +75,9 @@ class GraceChoice:
 def first_grace(longest_epochs: int) -> int:
     """Return the grace period before any measurement, in epochs: a 27th of the longest training.
 
-    longest_epochs: epochs of the longest trial. The grace period is at least 1. With a ninth in
-    place of a 27th, a search took a fifth longer to reach the target, on recorded curves of a
-    simple CNN, with one worker and with sixteen workers
+    longest_epochs: epochs of the longest trial. The 27th is rounded down, and the grace period is
+    at least 1. With a ninth in place of a 27th, a search took a fifth longer to reach the target,
+    on recorded curves of a simple CNN, with one worker and with sixteen workers
     (benchmarks/2026-11-24-search-efficiency.md).
     """
     return max(1, longest_epochs // 27)

@@ -134,7 +134,9 @@ def _fitted(image: Path | NDArray[np.uint8], export: Export) -> tuple[str, NDArr
     The name is the file's name, or `an array` for pixels. An image that is missing, damaged,
     smaller than the crop, or of another type or shape raises InvalidInput.
     """
-    if not isinstance(image, Path):
+    if not isinstance(image, Path | np.ndarray):
+        raise InvalidInput(f"an image must be an array or a path, got {type(image).__name__}")
+    if isinstance(image, np.ndarray):
         return "an array", fitted_image(image, crop=export.crop, side=export.side)
     if not image.is_file():
         raise InvalidInput(f"no image file {image}")

@@ -80,6 +80,10 @@ def _batches(export: Export, images: Images, skipped: list[str]) -> Iterator[Bat
     """
     if isinstance(images, np.ndarray):
         return _from_array(images, export)
+    if not isinstance(images, Path | pd.DataFrame):
+        raise InvalidInput(
+            f"images must be an array, a DataFrame or a path, got {type(images).__name__}"
+        )
     if isinstance(images, Path) and images.suffix.lower() == ".npz":
         return _from_galaxy_file(images, export.side)
     return _decoded(image_files(images), export, skipped)
@@ -135,7 +139,7 @@ def _from_array(images: NDArray[np.uint8], export: Export) -> Iterator[Batch]:
     pixels = images[None] if images.ndim == 3 else images
     if pixels.ndim != 4 or pixels.shape[3] != 3 or pixels.dtype != np.uint8 or not len(pixels):
         raise InvalidInput(
-            "an array of images must be uint8 [N, S, S, 3] or [S, S, 3], "
+            "an array must hold at least one image as uint8 [N, H, W, 3] or [H, W, 3], "
             f"got {images.dtype} {list(images.shape)}"
         )
     for start in range(0, len(pixels), _BATCH):

@@ -35,8 +35,11 @@ def plan_values(plan_file: Path | None, changes: Mapping[str, Any]) -> dict[str,
 def needs_epochs(values: Mapping[str, Any]) -> bool:
     """Return whether the command line requires the key `epochs` for a plan of these values.
 
-    values: the plan's values by key, which need not be checked yet. A plan with `as_published` has
-    the published numbers of epochs, and a grid may give the epochs of every point.
+    The result is False if `as_published` is set, because the published numbers of epochs are then
+    used, or if `grid` is not empty and each of its mappings has the key `epochs`. Otherwise the
+    result is True, also if the values already have the key `epochs`.
+
+    values: the plan's values by key, which need not be checked yet.
     """
     grid = as_grid(values.get("grid"))
     points = grid if isinstance(grid, (list, tuple)) and grid else [{}]

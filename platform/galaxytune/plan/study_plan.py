@@ -56,11 +56,13 @@ class StudyPlan(FrozenConfig):
     """A plan of a search, whose fields are the keys of a plan file.
 
     The fields are also the options of `galaxytune search`, and the docstrings of the fields are
-    the help of the options. A value that is wrong, that has no effect, or that contradicts another
-    value raises InvalidInput in one line.
+    the help of the options. In Python `set` is a mapping of values by KEY or ARCHITECTURE.KEY, and
+    `grid` is a mapping of lists by KEY, or a list of such mappings. A value that is wrong, or that
+    contradicts another value, raises InvalidInput in one line. A plan cannot be changed.
 
     Example:
-        >>> plan = StudyPlan(
+        >>> import galaxytune
+        >>> plan = galaxytune.StudyPlan(
         ...     name="first",
         ...     architectures=("simple_cnn",),
         ...     data="galaxies.npz",
@@ -76,7 +78,7 @@ class StudyPlan(FrozenConfig):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
     """Give the study and its folder this name."""
     architectures: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Search these architectures. The option names one of them and may be repeated."""
+    """Search these architectures; `galaxytune architectures` lists all that there are."""
     data: Annotated[str, BeforeValidator(_as_text)]
     """Train the networks on this galaxy file (npz)."""
     trials: Annotated[int, Field(ge=1)]
@@ -92,9 +94,9 @@ class StudyPlan(FrozenConfig):
     as_published: bool = False
     """Train as the student project did, with its mistakes and its split."""
     set: dict[str, Any] = {}
-    """Fix a hyperparameter: KEY=VALUE, or ARCHITECTURE.KEY=VALUE. The option may be repeated."""
+    """Fix a hyperparameter: KEY=VALUE, or ARCHITECTURE.KEY=VALUE for one architecture."""
     search_only: tuple[str, ...] = ()
-    """Search this hyperparameter and fix the others at defaults. The option may be repeated."""
+    """Search this hyperparameter, and fix all that are not named here at their defaults."""
     grid: Annotated[Grid, BeforeValidator(as_grid)] = ()
     """Train every combination of these values instead of a search: KEY=[VALUE, ...]."""
     cpus_per_trial: Annotated[float, Field(gt=0)] = 1.0

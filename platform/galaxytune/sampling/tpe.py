@@ -93,9 +93,15 @@ class QuickTPESampler(IndependentTPE):
         return param_distribution.to_external_repr(likeliest(good, other, drawn))
 
     def _divide(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Divide the trials other than `trial` into good trials and the rest, and keep both.
+        """Divide the trials other than `trial` into good trials and the rest.
 
-        The division serves all hyperparameters of `trial`.
+        The good trials are stored in `good_trials`. The number of good trials is at most a tenth
+        of the ended trials, rounded up, and at most NUM_BEST. The values of the good trials are
+        stored in `_good`, and the values of the rest in `_other`, as tables (see `_table`). All
+        hyperparameters of `trial` are drawn from this division. Rows of trials that the study no
+        longer shows are dropped from `_rows`.
+
+        study: the study, or a ShownStudy. See `other_trials` for the trials that are divided.
         """
         trials = other_trials(study, trial)
         one_objective = len(study.directions) == 1

@@ -57,8 +57,8 @@ def _create(storage: Path, plan: StoredPlan, galaxies: Galaxies, split: Split) -
     folder = StudyFolder(storage.resolve() / plan.name)
     if folder.plan_file.exists():
         raise InvalidInput(
-            f"study {plan.name!r} exists in {storage}; "
-            f"`galaxytune resume {plan.name}` continues it, or choose another --name"
+            f"study {plan.name!r} exists in {storage}; choose another name, or continue the study "
+            f"with `galaxytune resume {plan.name}`, in Python with `Study.resume`"
         )
     for path in (folder.curves_folder, folder.checkpoints):
         path.mkdir(parents=True, exist_ok=True)

@@ -58,7 +58,11 @@ class SearchProgress:
         self.console.print(f"[dim]trial {trial_id} pauses after epoch {epoch}[/dim]")
 
     def trial_finished(self, record: TrialRecord) -> None:
-        """Print how a trial ended, and the best validation RMSE so far."""
+        """Count a trial that has ended; print how it ended, and the best validation RMSE so far.
+
+        The best RMSE is the lowest of the complete trials. It is not printed if no trial is
+        complete.
+        """
         self.num_ended += 1
         value = "" if record.val_rmse is None else f", validation RMSE {record.val_rmse:.4f}"
         if record.status == "complete" and record.val_rmse is not None:

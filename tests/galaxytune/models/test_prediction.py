@@ -1,12 +1,15 @@
 """Predictions of an export folder for images from anywhere."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from galaxytune.api.model import load_model
+from search_spaces.declaration.errors import InvalidInput
 from tests.support.command_line import Cli
 from trainables.decision_tree import COLUMNS
 
@@ -59,3 +62,17 @@ def test_a_galaxy_file_of_another_size_is_refused(
     told = capfd.readouterr().err
     assert "holds images of 32 pixels, but the model was trained on images of 64 pixels" in told
     assert not Path("out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("images", "told"),
+    [
+        ([[1]], "^images must be an array, a DataFrame or a path, got list$"),
+        (np.zeros((0, 64, 64, 3), np.uint8), "^an array must hold at least one image as uint8"),
+        (np.zeros((1, 9, 9, 3), np.uint8), "^9x9 pixels is smaller than the crop of 210 .only an"),
+    ],
+    ids=str,
+)
+def test_images_of_another_kind_are_refused(images: Any, told: str, trained: Path) -> None:
+    with pytest.raises(InvalidInput, match=told):
+        load_model(trained).predict(images)

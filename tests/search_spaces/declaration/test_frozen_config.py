@@ -31,7 +31,7 @@ def test_drawn_configs_survive_yaml(architecture: str, tmp_path: Path) -> None:
 @every_architecture
 def test_a_config_is_frozen(architecture: str) -> None:
     config = config_class(architecture)(architecture=architecture)
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(InvalidInput, match="cannot be set, because a Config is frozen"):
         config.seed = 1
 
 
