@@ -1,5 +1,5 @@
 # Set-up and the common tasks. `make demo` and `make test` need nothing but Python 3.11 to 3.13.
-# `make check` is for the inner loop: the linters, and the tests that start no Ray.
+# `make check` is for the inner loop: the linters, and the quick tests without Ray on all cores.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -16,7 +16,7 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 check: lint
-	$(BIN)/python -m pytest -m "not ray"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto -m "not ray and not slow"
 
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

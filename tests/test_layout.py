@@ -209,6 +209,7 @@ def test_no_package_of_ours_hides_another() -> None:
         assert file is not None and Path(file).is_relative_to(ROOT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "heavy"),
     [

@@ -20,6 +20,7 @@ def rows(data: Path, **values: Any) -> list[dict[str, Any]]:
     return Recording(0, config_from_values(SMALL | values), data, 100).rows()
 
 
+@pytest.mark.slow
 def test_a_row_an_epoch_holds_config_and_report(toy_npz: Path) -> None:
     first, second = rows(toy_npz)
     assert (first["epoch"], second["epoch"]) == (1, 2)

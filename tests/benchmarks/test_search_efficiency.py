@@ -111,6 +111,7 @@ def test_shared_and_single_coefficients_meet_in_their_coordinates(
     assert shared == pytest.approx(Coordinates("simple_cnn").vector({**one, **each}))
 
 
+@pytest.mark.slow
 def test_the_forest_returns_recorded_curves_and_one_curve_a_config(
     recorded: RecordedCurves,
 ) -> None:
@@ -124,6 +125,7 @@ def test_the_forest_returns_recorded_curves_and_one_curve_a_config(
     assert first.rmse != pytest.approx(other.rmse)
 
 
+@pytest.mark.slow
 def test_the_forest_ranks_configs_it_has_not_seen(recorded: RecordedCurves) -> None:
     forest = CurveForest(recorded)
     plan = search_plan("simple_cnn", trials=40, epochs=EPOCHS)
@@ -136,6 +138,7 @@ def test_the_forest_ranks_configs_it_has_not_seen(recorded: RecordedCurves) -> N
     assert forest.error.rank_correlation > 0.5
 
 
+@pytest.mark.slow
 def test_no_simulated_first_epoch_is_far_better_than_any_recorded() -> None:
     recorded = read_curves(RECORDED)
     curves = CurveForest(recorded).drawn(0)
@@ -150,6 +153,7 @@ def test_the_nearest_config_lends_its_curve(recorded: RecordedCurves) -> None:
     assert NearestCurves(recorded).curve(config).rmse == pytest.approx(recorded.rmse[7])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(makers()))
 def test_every_method_searches_to_the_end_of_its_budget(
     name: str, recorded: RecordedCurves
@@ -165,6 +169,7 @@ def test_galaxytune_begins_with_the_published_config(recorded: RecordedCurves) -
     assert makers()[OURS]("simple_cnn", EPOCHS, 3).next_job().config == recorded.configs[0]
 
 
+@pytest.mark.slow
 def test_known_runs_are_not_simulated_again(curves_file: Path, tmp_path: Path) -> None:
     search = Search(RANDOM, 1, 0, 81.0)
     landscape = Landscape(curves_file, source="nearest")

@@ -76,10 +76,12 @@ def share_of_hits(network: GalaxyNetwork, size: int) -> float:
     return float((np.array(hottest) // size == places[1::2]).all(axis=1).mean())
 
 
+@pytest.mark.slow
 def test_heat_of_a_transformer_lies_on_the_patch_that_its_vote_follows() -> None:
     assert share_of_hits(small_transformer(patch_side=8, dense_dropout=0.0), size=8) > 0.9
 
 
+@pytest.mark.slow
 def test_so_it_does_where_the_largest_of_all_patches_is_taken() -> None:
     options = {"input_side": 64, "unfreeze": "all", "head_width": 64, "head_dropout": 0.0}
     network = untrained("timm:test_vit", pooling="max", **options)
@@ -108,6 +110,7 @@ def test_grad_cam_is_what_selvaraju_writes() -> None:
 # every kind of network
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "values", "method"),
     [

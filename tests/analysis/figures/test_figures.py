@@ -113,6 +113,7 @@ def figure(request: pytest.FixtureRequest, toys: Galaxies) -> Figure:
     return drawn
 
 
+@pytest.mark.slow
 def test_a_figure_is_saved_whole_within_its_border(figure: Figure, tmp_path: Path) -> None:
     png = save_figure(figure, tmp_path, "figure")
     assert png.read_bytes().startswith(b"\x89PNG")
@@ -138,6 +139,7 @@ def test_the_tree_shows_every_answer_with_both_numbers(toys: Galaxies) -> None:
         assert set(question.answers) <= set(shown)
 
 
+@pytest.mark.slow
 def test_the_calibration_error_stands_in_every_panel(toys: Galaxies) -> None:
     shown = texts(calibration_figure(held_out(toys)))
     assert len([text for text in shown if text.startswith("error 0.")]) == 12

@@ -66,6 +66,7 @@ def test_a_trial_far_off_is_an_arrow_on_the_edge() -> None:
     assert "$\\rightarrow$" in [line.get_marker() for line in axes.lines]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limit", "label", "from_where"),
     [

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from analysis.records import TrialRecord
 from analysis.report.constraint_sections import CoefficientFinding, coefficient_findings
@@ -17,6 +18,7 @@ def found(
     return coefficient_findings({"one": trials, **studies}, curves, folder)
 
 
+@pytest.mark.slow
 def test_figure_tables_and_sentence_are_left_in_the_folder(tmp_path: Path) -> None:
     (finding,) = found(grid({0: 0, 0.1: 0.01, 1: 0.05}), tmp_path)
     assert finding.sentences[0].startswith("By the true tree")
@@ -29,6 +31,7 @@ def test_figure_tables_and_sentence_are_left_in_the_folder(tmp_path: Path) -> No
     assert list(summary["num_pairs"]) == [0, 3, 3]
 
 
+@pytest.mark.slow
 def test_a_study_among_others_keeps_its_finding_and_is_named(tmp_path: Path) -> None:
     trials = grid({0: 0, 1: 0.05})
     other = [record(90 + i, 0.1, learning_rate=10.0**-i) for i in (2, 3)]
@@ -39,6 +42,7 @@ def test_a_study_among_others_keeps_its_finding_and_is_named(tmp_path: Path) -> 
     assert (tmp_path / "constraint_coefficient_study_one.csv").exists()
 
 
+@pytest.mark.slow
 def test_seeds_of_two_studies_are_read_together(tmp_path: Path) -> None:
     trials = grid({0: 0, 1: 0.05}, 4)
     halves = [[t for t in trials if t.config.seed % 2 == odd] for odd in (0, 1)]
@@ -46,6 +50,7 @@ def test_seeds_of_two_studies_are_read_together(tmp_path: Path) -> None:
     assert "over 4 pairs" in finding.sentences[0]
 
 
+@pytest.mark.slow
 def test_too_few_trials_are_told_and_drawn_without_effects(tmp_path: Path) -> None:
     (finding,) = found(coefficients_by_question(FEWEST_TRIALS - 1), tmp_path)
     assert "too few" in finding.sentences[0]
@@ -55,6 +60,7 @@ def test_too_few_trials_are_told_and_drawn_without_effects(tmp_path: Path) -> No
     }
 
 
+@pytest.mark.slow
 def test_effects_are_drawn_and_tabled(tmp_path: Path) -> None:
     (finding,) = found(coefficients_by_question(40), tmp_path)
     assert (tmp_path / "coefficient_effects.pdf").exists()

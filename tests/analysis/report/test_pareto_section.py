@@ -58,6 +58,7 @@ def test_a_limit_that_all_or_none_keep_is_told(
     assert sentences[-1].startswith(expected)
 
 
+@pytest.mark.slow
 def test_where_one_trial_is_best_in_both_the_goals_do_not_compete(tmp_path: Path) -> None:
     section, sentences = told([weighed(0, 0.1, 0.1), weighed(1, 0.2, 0.2)], None, tmp_path)
     assert sentences[0].endswith("among these trials the two goals do not compete.")
@@ -65,6 +66,7 @@ def test_where_one_trial_is_best_in_both_the_goals_do_not_compete(tmp_path: Path
     assert [column.title for column in section.tables[0].columns][-1] == "tree residual"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("two", "limit", "there"), [(True, None, 1), (False, 0.3, 1), (False, None, 0)]
 )

@@ -3,12 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from analysis.report.findings import FINDINGS, write_findings
 from analysis.report.report import outcome_sentences, write_report
 from analysis.report.study_results import StudyResults
 from tests.support.records import curve, grid, record
 
 
+@pytest.mark.slow
 def test_hyperparameters_are_dropped_of_the_studied_architecture_alone(tmp_path: Path) -> None:
     trials = grid({0: 0, 1: 0.05})
     searched = [
@@ -39,6 +42,7 @@ def test_a_published_config_beyond_the_limit_is_not_called_beaten() -> None:
     assert "reaches 0.0900, but it does not keep the limit" in told and "%" not in told
 
 
+@pytest.mark.slow
 def test_findings_of_trials_before_do_not_stay(tmp_path: Path) -> None:
     trials = grid({0: 0, 1: 0.05})
     curves = {t.id: curve([0.2, 0.1, 0.067]) for t in trials}

@@ -85,6 +85,7 @@ def test_the_keyboard_sorts(visit: Visit, key: str) -> None:
     assert visit.column(1, 3) == ["46", "55", "64", "73", "82", "91", "100"]
 
 
+@pytest.mark.slow
 def test_the_filter_keeps_rows_that_hold_all_words(visit: Visit) -> None:
     box = visit.page.get_by_label("Filter rows")
     box.fill("0000 PARALLEL")
@@ -97,6 +98,7 @@ def test_the_filter_keeps_rows_that_hold_all_words(visit: Visit) -> None:
     assert len(visit.column(2, 1)) == 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 768, 1280, 1920])
 def test_the_page_never_scrolls_sideways(
@@ -121,6 +123,7 @@ def contrast(first: str, second: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_and_figures_are_on_white(
     browser: Browser, report: Path, scheme: str
@@ -141,6 +144,7 @@ def test_text_stands_out_and_figures_are_on_white(
     visited.page.close()
 
 
+@pytest.mark.slow
 def test_without_script_all_is_readable(browser: Browser, report: Path) -> None:
     visited = Visit(browser, report, java_script_enabled=False)
     assert visited.column(1, 1) == [f"t{i}" for i in range(7)]

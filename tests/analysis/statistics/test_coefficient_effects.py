@@ -11,6 +11,7 @@ from analysis.statistics.coefficient_effects import (
 from tests.support.records import coefficients_by_question, record
 
 
+@pytest.mark.slow
 def test_the_terms_that_help_and_harm_are_found() -> None:
     trials = coefficients_by_question(60)
     effects = effects_of_coefficients(per_question_trials(trials))

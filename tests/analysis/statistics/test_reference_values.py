@@ -27,6 +27,7 @@ def test_the_noise_floor_is_the_rmse_of_the_true_probabilities() -> None:
     assert noise_floor(fractions, votes) == pytest.approx(known, rel=0.02)
 
 
+@pytest.mark.slow
 def test_volunteers_who_agree_with_one_another_raise_the_real_floor() -> None:
     toys = simulate_galaxies(300, seed=4)
     known = np.sqrt(np.mean((toys.target - toys.probabilities) ** 2))

@@ -40,7 +40,7 @@ def run_with_a_library_that_raises(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json, "dumps", raising)
         patch.setattr(tempfile, "tempdir", str(faults))
-        return cli(*options, "architectures", "--json")
+        return cli(*options, "architectures", "simple_cnn", "--json")
 
 
 def test_the_installed_command_answers() -> None:

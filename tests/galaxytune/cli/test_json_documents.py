@@ -113,6 +113,7 @@ def test_a_file_check_has_every_field(cli: Cli, toy_npz: Path, capfd: Captured) 
     assert_is_document(printed(cli, capfd, "data", "check", toy_npz), GalaxyFileCheck)
 
 
+@pytest.mark.slow
 def test_architectures_have_every_field(cli: Cli, capfd: Captured) -> None:
     rows = printed(cli, capfd, "architectures", "simple_cnn", "vgg16")
     assert len(rows) == 2

@@ -7,6 +7,7 @@ import pytest
 from tests.support.command_line import Cli
 
 
+@pytest.mark.slow
 def test_architectures_are_listed_with_published_counts(
     cli: Cli, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -153,6 +153,7 @@ def test_a_leaderboard_of_two_studies_tells_the_study_of_each_trial(
     assert [row[3] for row in rows] == ["first", "second"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["leaderboard"]], ids=str)
 def test_a_look_at_a_study_waits_neither_for_torch_nor_for_ray(
     command: list[str], halfway: StudyFolder
@@ -187,6 +188,7 @@ def test_a_resume_refuses_a_wrong_change_and_keeps_its_plan(
     assert halfway.plan_file.read_text() == before
 
 
+@pytest.mark.slow
 def test_the_dashboard_prints_its_address_and_ends_well_at_ctrl_c(
     begin_study: BeginStudy, tmp_path: Path
 ) -> None:

@@ -6,12 +6,15 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from galaxytune.cluster import node_tasks
 from galaxytune.cluster.probing import probe_request
 from galaxytune.doctor.training_checks import Measured, memory_check, training_check
 from tests.support.health import MEASURED, small_plan
 
 
+@pytest.mark.slow
 def test_a_diverging_batch_fails_and_a_sound_one_is_measured(toy_npz: Path) -> None:
     wild = small_plan(toy_npz, set={"width": 0.1, "batch_size": 32, "learning_rate": 1e30})
     config = wild.spaces["simple_cnn"].published

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+import pytest
 from optuna.samplers import RandomSampler
 
 from galaxytune.driver.ledger import Ledger
@@ -55,6 +56,7 @@ def steps_of_one(ledger: Ledger) -> tuple[int, int]:
     )
 
 
+@pytest.mark.slow
 def test_a_report_and_a_record_take_no_more_work_after_many_trials(
     begin_study: BeginStudy,
 ) -> None:

@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from types import SimpleNamespace
 
+import pytest
+
 from galaxytune.plan.stored_plan import write_plan
 from galaxytune.sampling.failure_aware_sampler import FailureAwareSampler
 from galaxytune.study.status import study_status
@@ -43,6 +45,7 @@ def test_the_smallest_search_trains_one_of_its_own_whole(begin_study: BeginStudy
     assert epochs == {"00000": 9, "00001": 9, "00002": 1}
 
 
+@pytest.mark.slow
 def test_a_paused_trial_goes_on_before_a_new_one_begins(begin_study: BeginStudy) -> None:
     driver = Driver(begin_study(trials=30, **HALVED))
     done = driver.run()
@@ -81,6 +84,7 @@ def test_the_sampler_sees_a_paused_trial_as_pruned(begin_study: BeginStudy) -> N
     assert [t.state.name for t in stored[:3]] == ["COMPLETE", "RUNNING", "RUNNING"]
 
 
+@pytest.mark.slow
 def test_status_and_a_resume_know_who_pauses(begin_study: BeginStudy) -> None:
     folder = begin_study(trials=30, **HALVED)
     driver = Driver(folder)

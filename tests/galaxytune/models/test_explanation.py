@@ -46,6 +46,7 @@ def command(*arguments: object) -> int:
     return int(end.value.code or 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "magic"),
     [
@@ -102,6 +103,7 @@ def test_what_cannot_be_explained_is_answered_in_one_line(
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_an_explanation_is_saved_as_its_suffix_says_or_refused(
     export: Path, image: Path, tmp_path: Path
 ) -> None:

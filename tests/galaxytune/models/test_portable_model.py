@@ -73,6 +73,7 @@ def lively(network: GalaxyNetwork) -> GalaxyNetwork:
     return network
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", NETWORKS)
 def test_written_files_predict_what_the_network_predicts(
     architecture: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -111,6 +112,7 @@ def test_a_file_holds_no_kernel_of_this_process(num_threads: int) -> None:
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_files_hold_no_path_of_this_machine() -> None:
     files = portable_files(
         untrained("simple_cnn", width=0.1), BOTH, random_pixels(2, 64), crop=212
@@ -120,6 +122,7 @@ def test_files_hold_no_path_of_this_machine() -> None:
         assert b"site-packages" not in file.content
 
 
+@pytest.mark.slow
 def test_a_file_that_predicts_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     run = portable_model._run_onnx
     monkeypatch.setattr(portable_model, "_run_onnx", lambda *given: run(*given) + 2e-5)
@@ -188,6 +191,7 @@ def untrained_config() -> Any:
     return config_from_values({"architecture": "simple_cnn", "width": 0.1})
 
 
+@pytest.mark.slow
 def test_the_lines_of_the_model_card_run_without_galaxytune(export_with_files: Path) -> None:
     card = (export_with_files / CARD).read_text()
     blocks = [part.split("```")[0] for part in card.split("```python\n")[1:]]

@@ -44,6 +44,7 @@ def test_values_that_would_change_nothing_are_refused(changes: Any, told: str) -
         plan(**changes)
 
 
+@pytest.mark.slow
 def test_a_grids_own_networks_are_checked_and_no_others() -> None:
     grid: dict[str, list[Any]] = {"weights": ["none"], "learning_rate": [1e-3, 1e-4]}
     check_networks(plan(architectures=["timm:test_vit"], grid=grid))

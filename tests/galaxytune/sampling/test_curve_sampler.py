@@ -70,6 +70,7 @@ def searched(plan: StudyPlan, count: int) -> list[Trial]:
     return trials
 
 
+@pytest.mark.slow
 def test_it_comes_closer_than_chance_does() -> None:
     modelled = [min(map(badness, searched(plan_of(seed=s), 40)[20:])) for s in range(4)]
     random = [min(map(badness, searched(plan_of(seed=s), 20))) for s in range(4)]
@@ -100,6 +101,7 @@ def modelled(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return drawn
 
 
+@pytest.mark.slow
 def test_a_model_draws_three_quarters_after_the_first_ten(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = modelled(monkeypatch)
     searched(plan_of(), 10)
@@ -121,6 +123,7 @@ def test_two_aims_are_tpes(given: dict[str, Any], monkeypatch: pytest.MonkeyPatc
     assert not drawn
 
 
+@pytest.mark.slow
 def test_many_trials_are_tpes(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn, plan = modelled(monkeypatch), plan_of(set={"coefficient_sharing": "shared"})
     study = study_of(plan)
@@ -139,6 +142,7 @@ def test_many_trials_are_tpes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not drawn
 
 
+@pytest.mark.slow
 def test_each_architecture_has_a_model_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     plan, own, numbers = plan_of("simple_cnn", "vision_transformer"), RungModel.fit, []
 
@@ -171,6 +175,7 @@ def test_what_a_pack_shares_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len({tuple(t.params.items()) for t in pack}) == 6
 
 
+@pytest.mark.slow
 def test_the_model_draws_what_goes_with_values_that_are_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -251,6 +256,7 @@ def test_no_config_is_drawn_twice(only: list[str]) -> None:
     assert len({tuple(sorted(t.params.items())) for t in trials}) == 60
 
 
+@pytest.mark.slow
 def test_where_training_diverges_it_does_not_stay() -> None:
     plan = plan_of(set={"coefficient_sharing": "shared"})
     study, failed = study_of(plan), []

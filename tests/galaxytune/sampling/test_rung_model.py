@@ -85,6 +85,7 @@ def rungs(count: int, seed: int = 0) -> tuple[Array, Array]:
     return coordinates, values
 
 
+@pytest.mark.slow
 def test_what_a_later_rung_shows_counts_and_so_does_what_only_the_first_saw() -> None:
     model, (coordinates, values) = RungModel(3, 3), rungs(90)
     model.fit(coordinates, values, NOBODY)

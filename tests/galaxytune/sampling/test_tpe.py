@@ -99,6 +99,7 @@ def test_a_short_study_draws_as_optuna_alone_does(num_objectives: int) -> None:
         assert ours == pytest.approx(theirs, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_groups", [False, True])
 @pytest.mark.parametrize("num_objectives", [1, 2])
 def test_in_a_short_study_the_penalising_sampler_changes_nothing(
@@ -114,6 +115,7 @@ def test_in_a_short_study_the_penalising_sampler_changes_nothing(
         assert draws(FailureAwareSampler(shown), num_objectives, has_ties=True) == expected
 
 
+@pytest.mark.slow
 def test_a_study_goes_on_to_draw_a_quarter_of_its_trials_at_random() -> None:
     def drawn(sampler: BaseSampler) -> list[float]:
         study = optuna.create_study(sampler=sampler)

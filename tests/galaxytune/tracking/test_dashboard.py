@@ -141,6 +141,7 @@ def test_the_storage_behind_it_refuses_writes_too(folder: StudyFolder) -> None:
     assert len(study.trials) == 5
 
 
+@pytest.mark.slow
 def test_trials_of_a_running_driver_appear_and_its_lock_is_left_alone(folder: StudyFolder) -> None:
     with serving(folder) as address:
         assert num_shown(address) == 5

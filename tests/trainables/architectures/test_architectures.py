@@ -48,6 +48,7 @@ def numpy_of(tensor: torch.Tensor | None) -> Array:
     return tensor.detach().numpy().astype(np.float64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "total", "trainable"),
     [
@@ -73,6 +74,7 @@ def test_a_source_is_told_in_one_line(name: str) -> None:
     assert architecture_source(name) and "\n" not in architecture_source(name)
 
 
+@pytest.mark.slow
 @everywhere
 def test_images_become_37_fractions(name: str) -> None:
     network = small(name).eval()
@@ -114,6 +116,7 @@ def test_batch_norm_has_keras_constants() -> None:
     assert [(n.eps, n.momentum, n.num_features) for n in norms] == [(1e-3, 0.01, 128)] * 2
 
 
+@pytest.mark.slow
 @everywhere
 def test_kernels_start_within_glorots_bound_and_biases_at_zero(name: str) -> None:
     network: nn.Module = small(name)

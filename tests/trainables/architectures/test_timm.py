@@ -50,6 +50,7 @@ def test_families_that_refuse_something_make_a_map_in_stages(name: str) -> None:
     assert len(built.stages) >= 3
 
 
+@pytest.mark.slow
 def test_attention_biases_that_timm_keeps_are_forgotten_on_loading() -> None:
     images = torch.rand(1, 3, 64, 64)
     first, second = (
@@ -65,6 +66,7 @@ def test_attention_biases_that_timm_keeps_are_forgotten_on_loading() -> None:
         assert torch.equal(first.features(images), second.features(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["timm:test_convnext", "timm:mobilevitv2_050", "timm:test_vit"])
 def test_families_of_timm_train_for_some_steps(name: str, toys: Galaxies) -> None:
     values = {"unfreeze": "all", "weights": "none", "input_side": 32, "batch_size": 32}
@@ -98,6 +100,7 @@ def test_a_wrong_tag_is_told_the_nearest_before_anything_runs() -> None:
         check("timm:test_vit.bogus")
 
 
+@pytest.mark.slow
 def test_a_timm_model_that_cannot_be_a_backbone_is_refused_before_anything_runs() -> None:
     with pytest.raises(InvalidInput, match="timm's test_maxvit makes no map") as error:
         check("timm:test_maxvit", input_side=50)

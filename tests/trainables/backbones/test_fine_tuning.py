@@ -18,6 +18,7 @@ BACKBONES = ["resnet50", "vgg16", "timm:test_convnext"]
 everywhere = pytest.mark.parametrize("name", BACKBONES)
 
 
+@pytest.mark.slow
 def test_pixels_are_normalised_as_imagenets_weights_expect() -> None:
     layer = fine_tuned("resnet50").normalisation
     red = layer(torch.full((1, 3, 2, 2), 0.1))[0, 0, 0, 0]
@@ -25,6 +26,7 @@ def test_pixels_are_normalised_as_imagenets_weights_expect() -> None:
     assert isinstance(fine_tuned("vgg16").normalisation, Normalisation)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet50", "vgg16"])
 def test_as_published_feeds_raw_values(name: str) -> None:
     raw = fine_tuned(name, as_published=True).normalisation
@@ -45,6 +47,7 @@ def head_in_numpy(built: FineTunedNetwork, features: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-relu @ output.weight.detach().numpy().T))
 
 
+@pytest.mark.slow
 def test_resnet_is_torchvisions_under_a_global_maximum_and_two_dense_layers() -> None:
     built = fine_tuned("resnet50").eval()
     plain = torchvision.models.resnet50(weights=None)
@@ -59,6 +62,7 @@ def test_resnet_is_torchvisions_under_a_global_maximum_and_two_dense_layers() ->
     np.testing.assert_allclose(found, head_in_numpy(built, features), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_vgg_is_torchvisions_flattened_under_two_dense_layers() -> None:
     built = fine_tuned("vgg16", as_published=True).eval()
     plain = torchvision.models.vgg16(weights=None, init_weights=False)
@@ -84,6 +88,7 @@ def moved(built: FineTunedNetwork) -> set[str]:
     return {k for k, v in built.state_dict().items() if not torch.equal(v, before[k])}
 
 
+@pytest.mark.slow
 @everywhere
 def test_a_frozen_backbone_moves_in_nothing_batch_norm_included(name: str) -> None:
     built = fine_tuned(name, unfreeze="head")
@@ -92,6 +97,7 @@ def test_a_frozen_backbone_moves_in_nothing_batch_norm_included(name: str) -> No
     assert built.frozen_names() == built.state_dict().keys() - changed
 
 
+@pytest.mark.slow
 @everywhere
 def test_the_last_stage_moves_and_those_before_it_do_not(name: str) -> None:
     built = fine_tuned(name, unfreeze="last_stage")
@@ -110,6 +116,7 @@ def test_running_statistics_move_only_in_stages_that_train() -> None:
     assert stages == {"conv1", "bn1", *(f"layer{i}" for i in (1, 2, 3, 4))}
 
 
+@pytest.mark.slow
 @everywhere
 def test_every_backbone_parameter_belongs_to_one_stage(name: str) -> None:
     built = fine_tuned(name)

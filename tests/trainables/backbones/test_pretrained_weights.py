@@ -32,6 +32,7 @@ def resnet_state() -> dict[str, Tensor]:
     return torchvision.models.resnet50(weights=None).state_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["pth", "safetensors"])
 def test_torchvisions_file_fills_the_backbone(
     suffix: str, resnet_state: dict[str, Tensor], tmp_path: Path
@@ -49,6 +50,7 @@ def test_torchvisions_file_fills_the_backbone(
     assert not kept["backbone.conv1.bias"].any()
 
 
+@pytest.mark.slow
 def test_vggs_classifier_is_left_out(tmp_path: Path) -> None:
     features = torchvision.models.vgg16(weights=None, init_weights=False).features.state_dict()
     state = {f"features.{k}": v for k, v in features.items()} | {
@@ -79,6 +81,7 @@ def test_weights_of_another_network_are_refused_in_one_line(name: str, tmp_path:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet50", "vgg16", "timm:test_resnet"])
 @pytest.mark.parametrize("content", ["another network's", "truncated"])
 def test_a_file_that_every_trial_would_refuse_is_refused_before_anything_runs(
@@ -93,6 +96,7 @@ def test_a_file_that_every_trial_would_refuse_is_refused_before_anything_runs(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_published", [False, True])
 def test_only_biases_that_torchvision_has_not_may_be_missing(
     as_published: bool, resnet_state: dict[str, Tensor], tmp_path: Path
@@ -146,6 +150,7 @@ def test_a_missing_network_says_how_to_fetch_the_file(
     assert f"--set {name}.weights=FILE" in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_download_that_is_there_is_used(
     resnet_state: dict[str, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,10 +64,12 @@ def settles(epochs: list[int]) -> bool:
     return first > 50_000 and median_low(later) < first / 100
 
 
+@pytest.mark.slow
 def test_steps_map_no_pages_that_earlier_ones_had(toy_npz: Path) -> None:
     assert settles(faults(toy_npz))
 
 
+@pytest.mark.slow
 def test_nor_do_they_in_a_thread_of_a_worker_where_trials_are(toy_npz: Path) -> None:
     arenas = {name: value for name, value in SET_FOR_WORKERS.items() if "MALLOC" in name}
     assert settles(faults(toy_npz, "in a thread", **arenas))

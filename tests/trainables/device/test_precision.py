@@ -40,6 +40,7 @@ def seen_types(run: TrainingRun) -> set[torch.dtype]:
     return found
 
 
+@pytest.mark.slow
 @everywhere
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_layers_compute_in_what_was_asked_for(
@@ -48,6 +49,7 @@ def test_layers_compute_in_what_was_asked_for(
     assert seen_types(begin(toys, values, precision)) == {getattr(torch, precision)}
 
 
+@pytest.mark.slow
 @everywhere
 def test_weights_moments_and_votes_are_float32(values: dict[str, Any], toys: Galaxies) -> None:
     run = begin(toys, values, "bfloat16")
@@ -60,6 +62,7 @@ def test_weights_moments_and_votes_are_float32(values: dict[str, Any], toys: Gal
     assert {t.dtype for t in [*weights, *moments]} == {torch.float32} == set(votes)
 
 
+@pytest.mark.slow
 @everywhere
 def test_an_epoch_in_bfloat16_ends_near_one_in_float32(
     values: dict[str, Any], toys: Galaxies

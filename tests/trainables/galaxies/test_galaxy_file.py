@@ -227,6 +227,7 @@ def test_fingerprint_is_that_of_the_arrays_not_of_the_file(
         assert fingerprint(tmp_path / "other.npz") != fingerprint(stored)
 
 
+@pytest.mark.slow
 def test_the_real_galaxies_are_mapped_or_unpacked_whole(real_npz: Path) -> None:
     galaxies = open_galaxies(real_npz)
     assert (len(galaxies), galaxies.images.shape) == (9475, (9475, 64, 64, 3))
@@ -247,6 +248,7 @@ def test_columns_of_the_wrong_kind_are_named(tmp_path: Path) -> None:
             open_galaxies(tmp_path / "g.npz")
 
 
+@pytest.mark.slow
 def test_no_flipped_byte_brings_a_traceback(toy_npz: Path, tmp_path: Path) -> None:
     whole = toy_npz.read_bytes()
     generator = np.random.default_rng(0)

@@ -176,6 +176,7 @@ def test_an_unusable_folder_is_refused_in_one_line(kaggle: Path, tmp_path: Path)
     assert not (tmp_path / "out.npz").exists()
 
 
+@pytest.mark.slow
 def test_the_real_sample_gives_the_real_file_pixel_for_pixel(
     kaggle_sample: Path, real_npz: Path, tmp_path: Path
 ) -> None:

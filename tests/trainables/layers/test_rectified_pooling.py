@@ -100,6 +100,7 @@ def test_the_kernel_works_where_a_trial_has_one_core(
     rectified_maximum(drawn(SHAPES[0], torch.float64))
 
 
+@pytest.mark.slow
 def test_where_no_folder_can_be_written_the_kernel_is_compiled_all_the_same() -> None:
     program = (
         "import torch; from trainables.layers.rectified_pooling import rectified_maximum; "

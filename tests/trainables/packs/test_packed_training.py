@@ -126,11 +126,13 @@ def assert_same(
         assert run.best_weights.keys() == wanted.best_weights.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_packed_run_gives_the_numbers_that_it_gives_alone(name: str, start: Start) -> None:
     assert_same(train_packed(start(name)), train_alone(start(name)))
 
 
+@pytest.mark.slow
 def test_a_packed_step_moves_weights_and_statistics_as_a_run_alone_does(start: Start) -> None:
     packed, alone = (start("parallel_cnn", *[{"epochs": 1}] * 3) for _ in range(2))
     train_packed(packed), train_alone(alone)
@@ -159,6 +161,7 @@ def test_a_member_that_diverges_leaves_the_others_unchanged(start: Start) -> Non
     assert_same([runs[0], runs[2]], train_alone([alone[0], alone[2]]))
 
 
+@pytest.mark.slow
 def test_a_member_that_stops_early_leaves_the_others_unchanged(start: Start) -> None:
     changes = ({"epochs": 3}, {"epochs": 5, "early_stopping_patience": 1, "learning_rate": 1e-30})
     runs, alone = start("simple_cnn", *changes), start("simple_cnn", *changes)
@@ -189,6 +192,7 @@ def resumed(run: TrainingRun, fresh: TrainingRun, folder: Path) -> TrainingRun:
     return fresh
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_packed_checkpoint_resumes_alone(name: str, start: Start, tmp_path: Path) -> None:
     runs = start(name)
@@ -197,6 +201,7 @@ def test_a_packed_checkpoint_resumes_alone(name: str, start: Start, tmp_path: Pa
     assert_same(train_alone(later), train_alone(start(name)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_members_at_different_epochs_resume_packed(
     name: str, start: Start, tmp_path: Path
@@ -233,6 +238,7 @@ def cramped(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
     return hold
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [2, 1])
 def test_a_pack_that_memory_does_not_hold_is_halved(
     limit: int, start: Start, cramped: Callable[[int], list[int]]
@@ -286,6 +292,7 @@ def test_a_frozen_backbone_is_refused(toys: Galaxies, split: Split) -> None:
         PackedTraining([TrainingRun(config, toys, split, CPU)])
 
 
+@pytest.mark.slow
 def test_memory_that_shrinks_twice_leaves_no_member_behind(
     start: Start, cramped: Callable[[int], list[int]]
 ) -> None:

@@ -28,6 +28,7 @@ def test_the_smallest_pack_that_is_about_as_fast_as_the_fastest_is_taken(
     assert choose_size(100.0, stacked) == size
 
 
+@pytest.mark.slow
 def test_larger_packs_are_tried_while_they_are_faster(toys: Galaxies) -> None:
     config = config_from_values({"architecture": "simple_cnn", "width": 0.05, "batch_size": 16})
     choice = measure_packing(config, toys, torch.device("cpu"))

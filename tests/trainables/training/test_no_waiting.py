@@ -53,6 +53,7 @@ def begin(toys: Galaxies, values: dict[str, Any], **more: Any) -> TrainingRun:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [SIMPLE, PARALLEL, TRANSFORMER])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_step_waits_for_nothing(values: dict[str, Any], precision: str, toys: Galaxies) -> None:

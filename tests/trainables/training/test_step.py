@@ -274,6 +274,7 @@ def test_a_failed_attempt_lets_go_of_all_it_held(limit: int, start: Start) -> No
     assert not any(alive_before)
 
 
+@pytest.mark.slow
 def test_batch_norm_on_a_single_value_says_what_to_set(start: Start) -> None:
     alone = {"architecture": "resnet50", "weights": "none", "unfreeze": "all", "batch_size": 4}
     run = start(alone, num_galaxies=5, input_side=32)  # batches of 4 and 1; maps of one pixel

@@ -72,6 +72,7 @@ def test_training_lowers_the_error(start) -> None:
     assert curve[-1]["val_rmse"] < curve[0]["val_rmse"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "values",
     [SIMPLE, PARALLEL | COSINE],
@@ -104,6 +105,7 @@ def test_a_diverging_run_says_which_metric_and_when(learning_rate: float, start)
     assert all(np.isfinite(list(r.as_values().values())).all() for r in run.reports)
 
 
+@pytest.mark.slow
 def test_every_reported_number_is_finite(start) -> None:
     run = start(PARALLEL, optimizer="adamw")
     train(run, 2)
@@ -165,6 +167,7 @@ def test_the_penalty_on_kernels_is_in_the_loss(start) -> None:
 # states, and how many galaxies memory held
 
 
+@pytest.mark.slow
 def test_the_micro_batch_is_part_of_the_state(start, tmp_path: Path) -> None:
     through, stopped, resumed = (start(CRAMPED) for _ in range(3))
     Room(through.network, 5)
@@ -208,6 +211,7 @@ def without_micro_batches(state: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in state.items() if k != "micro_batch"} | {"history": history}
 
 
+@pytest.mark.slow
 def test_a_state_of_version_0_1_0_is_loaded_and_goes_on(start, tmp_path: Path) -> None:
     through, stopped, resumed = (start(CRAMPED, **COSINE) for _ in range(3))
     for run in (through, stopped):

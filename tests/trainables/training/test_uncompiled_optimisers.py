@@ -45,6 +45,7 @@ def test_every_step_is_pytorchs(options: dict) -> None:
         assert torch.equal(weights_after(mine, **options), weights_after(theirs, **options))
 
 
+@pytest.mark.slow
 def test_the_compiler_is_not_imported() -> None:
     run = subprocess.run([sys.executable, "-c", STEPS], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
