@@ -36,6 +36,8 @@ def _factors(values: Tensor, rate: float) -> Tensor:
     values: a tensor of floats on the CPU.
     """
     dropped = min(round(rate * _LEVELS), _LEVELS - 1)
+    if dropped == 0:
+        return torch.ones_like(values)
     factor = _LEVELS / (_LEVELS - dropped)
     last = _LOWEST + dropped - 1  # the largest int16 that means 0
     kept = _sixteen_bits(values).clamp_(last, last + 1).sub_(last)  # 0 or 1
