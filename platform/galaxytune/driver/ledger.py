@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from analysis.records import Curves, Status, TrialRecord
-from galaxytune.driver.optuna_journal import OptunaJournal, trial_id_of
-from galaxytune.sampling import drawn_as_published, drawn_config
+from galaxytune.driver.optuna_journal import REASON, OptunaJournal, trial_id_of
+from galaxytune.sampling import BLAMED, drawn_as_published, drawn_config
 from galaxytune.study import Budget, CheckpointKeeper, StudyFolder, make_record
 from galaxytune.tracking import StudyObserver
 from search_spaces.declaration import TrainingProtocol
@@ -222,6 +222,20 @@ class Ledger:
         """
         if trial_id in self._records:
             return
+        record = self._write_record(trial_id, status, reason, config_failed)
+        self._running.pop(trial_id, None)
+        self._budget.enter(record)
+        self._journal.tell(record)
+        self._keeper.clean(record)
+        for observer in self._observers:
+            observer.trial_finished(record)
+        self._make_room()
+        self.check_budget()
+
+    def _write_record(
+        self, trial_id: str, status: Status, reason: str, config_failed: bool
+    ) -> TrialRecord:
+        """Make the record of a trial, write and keep it, and return it; see `finish`."""
         config, published = self._drawn(trial_id)
         record = make_record(
             self.plan,
@@ -239,14 +253,7 @@ class Ledger:
             wait_for_disk(self.folder.curve_file(trial_id))
         append_line(self.folder.records_file, record.model_dump(mode="json"))
         self._records[trial_id] = record
-        self._running.pop(trial_id, None)
-        self._budget.enter(record)
-        self._journal.tell(record)
-        self._keeper.clean(record)
-        for observer in self._observers:
-            observer.trial_finished(record)
-        self._make_room()
-        self.check_budget()
+        return record
 
     # the end of the study
 
@@ -350,7 +357,8 @@ class Ledger:
         """Bring Optuna's journal up to date with the folder; return the unfinished trials' ids.
 
         A damaged journal is filled again from the records and curves. The plan's first trials are
-        queued. An unfinished trial whose config was not drawn gets its config.
+        queued. An unfinished trial whose config was not drawn gets its config. A record that was
+        lost is made again.
         """
         if self._journal.was_damaged:
             self._journal.rebuild(self._records.values(), self._curves)
@@ -358,9 +366,11 @@ class Ledger:
         self._journal.enqueue()
         unfinished = []
         for frozen in self._journal.trials():
+            trial_id = trial_id_of(frozen.number)
+            if frozen.state.is_finished() and trial_id not in self._records:
+                self._restore_record(frozen)
             if frozen.state != TrialState.RUNNING:
                 continue
-            trial_id = trial_id_of(frozen.number)
             for report in self._curves.get(trial_id, [])[len(frozen.intermediate_values) :]:
                 self._journal.tell_epoch(trial_id, report)
             if trial_id in self._records:
@@ -369,6 +379,18 @@ class Ledger:
                 self._journal.reopen(frozen)
                 unfinished.append(trial_id)
         return unfinished
+
+    def _restore_record(self, frozen: FrozenTrial) -> None:
+        """Write the lost record of a trial that has ended in Optuna, from the trial's curve.
+
+        frozen: Optuna's trial. A complete trial whose curve is lost too counts as failed.
+        """
+        trial_id = trial_id_of(frozen.number)
+        status: Status = "pruned" if frozen.state == TrialState.PRUNED else "failed"
+        if frozen.state == TrialState.COMPLETE and self._curves.get(trial_id):
+            status = "complete"
+        reason = frozen.user_attrs.get(REASON, "its record was lost and was made again")
+        self._write_record(trial_id, status, reason, BLAMED in frozen.user_attrs)
 
     def _forget_unfinished(self) -> None:
         """Remove the curves and checkpoints of the trials without a record.

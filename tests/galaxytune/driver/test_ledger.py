@@ -105,3 +105,25 @@ def test_a_finished_trials_curve_and_record_are_there_before_anyone_is_told(
 
     run_one(Ledger(folder, [Observer()]))
     assert seen == [(1, 0), (2, 0), (2, 1)]
+
+
+def test_records_that_were_lost_are_made_again(begin_study: BeginStudy) -> None:
+    folder = begin_study(trials=4)
+    ledger = Ledger(folder)
+    for _ in range(2):
+        run_one(ledger)
+    failed = begin(ledger)
+    ledger.finish(failed, "failed", "no luck", config_failed=True)
+    before = folder.records()
+    folder.records_file.unlink()
+    resumed = Ledger(folder)
+    assert resumed.num_left == 1 and resumed.unfinished == ()
+    restored = folder.records()
+    lost = {"reason": "its record was lost and was made again"}
+    assert [r.model_copy(update=lost) for r in before[:2]] == restored[:2]
+    assert before[2] == restored[2]
+    (folder.curve_file("00000")).unlink()
+    folder.records_file.unlink()
+    assert [record.status for record in Ledger(folder).records.values()] == [
+        "failed", "complete", "failed"
+    ]  # fmt: skip
