@@ -63,6 +63,8 @@ def config_class(architecture: str) -> type[TrainingProtocol]:
     unknown architecture raises InvalidInput; the message offers the nearest known name or all
     known names.
     """
+    if not isinstance(architecture, str):
+        raise InvalidInput(f"an architecture must be a name, got {architecture!r}")
     family, colon, member = architecture.partition(":")
     if colon and member and family in family_names():
         return _config_of(family)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.declaration import InvalidInput
+from trainables.files import DAMAGE, one_line
 from trainables.galaxies.galaxy_file import Galaxies
 
 SplitName = Literal["hash", "seed"]
@@ -129,11 +130,16 @@ def save_split(path: Path, split: Split, ids: NDArray[np.int64]) -> None:
 def load_split(path: Path) -> Split:
     """Read a split from the npz file that `save_split` wrote.
 
-    A missing or damaged file raises numpy's own error, such as OSError, ValueError, EOFError,
-    KeyError or zipfile.BadZipFile.
+    A missing or damaged file raises InvalidInput.
     """
-    with np.load(path) as stored:
-        return Split(stored["training"], stored["validation"], stored["test"])
+    try:
+        with np.load(path) as stored:
+            return Split(stored["training"], stored["validation"], stored["test"])
+    except DAMAGE as error:
+        raise InvalidInput(
+            f"{path}, the split of the study, is missing or damaged ({one_line(error)}); put the "
+            "file back"
+        ) from None
 
 
 def _thinned(split: Split, ids: NDArray[np.int64], share: float) -> Split:

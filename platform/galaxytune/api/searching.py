@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from galaxytune.api.study import Study, report_folders, run_trials
+from galaxytune.api.study import Study, cluster_of, report_folders, run_trials
 from galaxytune.cluster import ClusterAddress
 from galaxytune.plan import StudyPlan, make_plan, plan_values
 from galaxytune.study import StudyFolder, leaderboard_of, new_study, open_folder
@@ -74,7 +74,7 @@ def search(
     from galaxytune.cluster import ray_connection, trials_at_once
 
     asked = _plan_of(plan)
-    where = cluster or ClusterAddress()
+    where = cluster_of(cluster)
     open_galaxies(Path(asked.data))  # the cheap checks, before Ray is asked for
     with ray_connection(where):
         trials_at_once(asked.cpus_per_trial, asked.gpus_per_trial)  # an impossible plan is refused

@@ -49,6 +49,18 @@ def run_trials(
     run_study(folder, where, observers=told)
 
 
+def cluster_of(cluster: ClusterAddress | None) -> ClusterAddress:
+    """Return the cluster that a caller gave, and a local Ray of all CPUs and GPUs for None.
+
+    InvalidInput is raised if the caller gave anything else, such as the address alone.
+    """
+    if cluster is None:
+        return ClusterAddress()
+    if isinstance(cluster, ClusterAddress):
+        return cluster
+    raise InvalidInput(f"cluster must be a ClusterAddress, such as ClusterAddress({cluster!r})")
+
+
 def report_folders(
     folders: Sequence[StudyFolder],
     out_dir: str | Path,
@@ -293,7 +305,7 @@ class Study:
         check_data_unchanged(self.folder)
         change_plan(self.folder, changes)
         check_networks(self.folder.plan)
-        run_trials(self.folder, cluster or ClusterAddress(), observers)
+        run_trials(self.folder, cluster_of(cluster), observers)
         return self
 
     def confirm(
@@ -346,7 +358,7 @@ class Study:
             self.folder,
             num_seeds=num_seeds,
             num_best=num_best,
-            where=cluster or ClusterAddress(),
+            where=cluster_of(cluster),
             observers=told,
         )
 

@@ -46,12 +46,22 @@ class ClusterAddress:
     """An address of a running Ray cluster, or the size of a local Ray.
 
     address: the cluster's address, such as `auto` or HOST:PORT; None for a local Ray.
-    local_cpus, local_gpus: CPUs and GPUs of a local Ray; None for all that the machine has.
+    local_cpus, local_gpus: CPUs, at least 1, and GPUs, at least 0, of a local Ray; None for all
+        that the machine has.
     """
 
     address: str | None = None
     local_cpus: int | None = None
     local_gpus: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise InvalidInput if a value has a wrong type, or a number is below 1 CPU or 0 GPUs."""
+        if not (self.address is None or isinstance(self.address, str)):
+            raise InvalidInput(f"address must be a text such as HOST:PORT, got {self.address!r}")
+        for name, least in (("local_cpus", 1), ("local_gpus", 0)):
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or value < least):
+                raise InvalidInput(f"{name} must be a whole number from {least}, got {value!r}")
 
 
 _ahead: dict[ClusterAddress, Future[None]] = {}  # local Rays that are starting
@@ -208,8 +218,8 @@ def _connect(where: ClusterAddress) -> None:
             logging_level=logging.ERROR,
             runtime_env={"env_vars": ENVIRONMENT},
         )
-    except ConnectionError as error:
-        raise InvalidInput(f"no Ray cluster at {where.address!r}: {error}") from None
+    except (ConnectionError, ValueError) as error:  # ValueError for an address of a wrong form
+        raise InvalidInput(f"no Ray cluster at {where.address!r}: {one_line(error)}") from None
 
 
 def _start_local(where: ClusterAddress) -> None:

@@ -80,8 +80,8 @@ class ImageExplanation:
             self.pixels, self.explained, self.predicted, question=self.question, label=self.label
         )
 
-    def save(self, out: Path) -> Path:
-        """Write the figure as PNG or PDF, by the suffix of `out`, and return `out`.
+    def save(self, out: str | Path) -> Path:
+        """Write the figure as PNG or PDF, by the suffix of `out`, and return the path `out`.
 
         The folder of `out` is made, and an older file is replaced. Another suffix, or a path that
         cannot be written, for example without permission, raises InvalidInput. OSError is raised
@@ -89,6 +89,7 @@ class ImageExplanation:
         """
         from analysis.figures import in_style
 
+        out = Path(out)
         check_figure_name(out)
         kind = out.suffix.lower().removeprefix(".")
         save = in_style(self.figure().savefig)

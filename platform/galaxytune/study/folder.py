@@ -160,6 +160,6 @@ class StudyFolder:
     def split_rows(self) -> Split:
         """Return the stored split: the row numbers of each part in the data file.
 
-        A missing or damaged file raises numpy's own error, such as OSError or KeyError.
+        A missing or damaged file raises InvalidInput.
         """
         return load_split(self.split_file)

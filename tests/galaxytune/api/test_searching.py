@@ -24,3 +24,10 @@ def test_what_is_no_study_is_neither_ranked_nor_reported(tmp_path: Path) -> None
     with pytest.raises(InvalidInput, match="^no study was given"):
         report([], tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("cluster", ["auto", 3], ids=str)
+def test_a_cluster_is_an_address_object(cluster: Any, toy_npz: Path) -> None:
+    plan = {"name": "s", "architectures": ["simple_cnn"], "data": str(toy_npz), "trials": 1}
+    with pytest.raises(InvalidInput, match="^cluster must be a ClusterAddress, such as"):
+        search(plan, cluster=cluster)

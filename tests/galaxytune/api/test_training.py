@@ -12,6 +12,11 @@ def test_a_config_has_the_published_protocol_only_if_asked() -> None:
     assert (published["tree"], published["width"]) == ("as_published", 0.5)
 
 
+def test_an_architecture_is_a_name() -> None:
+    with pytest.raises(InvalidInput, match="^an architecture must be a name, got 3$"):
+        make_config(3)  # type: ignore[arg-type]
+
+
 def test_an_unknown_protocol_is_refused() -> None:
     with pytest.raises(InvalidInput, match="^no protocol 'publshed'; did you mean 'published'"):
         make_config("simple_cnn", protocol="publshed")  # type: ignore[arg-type]

@@ -108,6 +108,6 @@ def test_an_explanation_is_saved_as_its_suffix_says_or_refused(
     export: Path, image: Path, tmp_path: Path
 ) -> None:
     explanation = explain_image(load_export(export), image, "roundness")
-    assert explanation.save(tmp_path / "heat.pdf") == tmp_path / "heat.pdf"
+    assert explanation.save(str(tmp_path / "heat.pdf")) == tmp_path / "heat.pdf"
     with pytest.raises(InvalidInput, match="written as .png or .pdf, not 'heat.svg'"):
         explanation.save(tmp_path / "heat.svg")

@@ -1,5 +1,7 @@
 """Splits: by id alone, held-out rows from the unbiased, or exactly the notebooks'."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
@@ -9,6 +11,7 @@ from trainables.galaxies.galaxy_file import Galaxies
 from trainables.galaxies.split import (
     Split,
     hashed_positions,
+    load_split,
     split_as_notebooks,
     split_by_hash,
     split_galaxies,
@@ -116,3 +119,14 @@ def test_a_file_without_unbiased_rows_is_refused() -> None:
 def test_an_unknown_split_is_refused() -> None:
     with pytest.raises(InvalidInput, match="^the split must be hash or seed, got 'hsah'$"):
         split_galaxies(galaxies(IDS), "hsah")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no zip", b"PK"], ids=str)
+def test_a_split_that_is_missing_or_damaged_is_named(
+    content: bytes | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "split.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InvalidInput, match="split.npz, the split of the study, is missing or dam"):
+        load_split(path)
