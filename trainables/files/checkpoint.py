@@ -47,7 +47,10 @@ def load_state(folder: Path, device: torch.device) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except PICKLE_DAMAGE as error:
+    except (*PICKLE_DAMAGE, OSError) as error:
+        # torch raises an OSError with EINVAL for a file whose end is missing
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         if isinstance(error, RuntimeError) and _is_whole(path):
             raise
         path.replace(path.with_name(f"{LAST}.damaged"))

@@ -85,7 +85,7 @@ class JournalFile(BaseJournalBackend):
                 self._num_read += 1
                 try:
                     yield json.loads(line)
-                except json.JSONDecodeError as error:
+                except ValueError as error:  # no JSON, or no text
                     raise DamagedJournal(f"{self._path} line {self._num_read}: {error}") from None
 
 

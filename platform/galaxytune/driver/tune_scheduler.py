@@ -40,6 +40,12 @@ class StudyScheduler(FIFOScheduler):
         self._silent: set[str] = set()
         self._looked = 0.0
 
+    def on_trial_add(self, controller: Any, trial: Trial) -> None:
+        """Name the folder of a Tune trial; Tune needs the name even if the trial never starts."""
+        super().on_trial_add(controller, trial)
+        if trial.storage is not None:
+            trial.storage.trial_dir_name = trial.config["task"].trial_id
+
     def on_trial_result(self, controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Record the report of a trial, or of each member of a pack; return CONTINUE or STOP.
 

@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from galaxytune.cluster.connection import ClusterAddress
 from galaxytune.driver.run import run_study
 from galaxytune.plan.study_plan import StudyPlan
 from tests.support import misbehaving
+from tests.support.observers import Looking
 from tests.support.rays import Rays
 from tests.support.studies import BeginStudy, assert_whole
 
@@ -38,19 +38,6 @@ def state_of_this_process() -> dict[str, Any]:
         "matplotlib's settings": dict(matplotlib.rcParams),
         "Ray's authentication": is_token_auth_enabled(),
     }
-
-
-class Looking:
-    """An observer that looks, whenever it is told something, at what it is given to look at."""
-
-    def __init__(self, look: Callable[[], Any]) -> None:
-        self.look = look
-        self.seen: dict[str, Any] = {}
-
-    def __getattr__(self, event: str) -> Callable[..., None]:
-        if event.startswith("__"):
-            raise AttributeError(event)
-        return lambda *_, **__: self.seen.update({event: self.look()})
 
 
 EVENTS = {"study_started", "trial_started", "epoch_reported", "trial_finished"}

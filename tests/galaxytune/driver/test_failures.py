@@ -12,6 +12,7 @@ from galaxytune.driver.run import run_study
 from galaxytune.study.folder import StudyFolder
 from search_spaces.declaration.errors import StudyInterrupted
 from tests.support import misbehaving
+from tests.support.observers import Looking
 from tests.support.processes import wait_for
 from tests.support.studies import (
     BeginStudy,
@@ -113,3 +114,23 @@ def test_ctrl_c_once_drains_and_a_resume_finishes(begin_study: BeginStudy) -> No
     run_study(folder, trainable=misbehaving.behave)
     assert_whole(folder)
     assert before.items() <= statuses(folder).items()
+
+
+class StopsAtOnce(Looking):
+    """An observer that sends SIGINT when the first trial is handed out, before it runs."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: None)
+
+    def trial_started(self, *_: object) -> None:
+        if "trial_started" not in self.seen:
+            self.seen["trial_started"] = True
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_before_the_first_trial_runs_is_no_fault(begin_study: BeginStudy) -> None:
+    folder = begin_study(trials=3)
+    with pytest.raises(StudyInterrupted, match="with 3 trials left"):
+        run_study(folder, observers=[StopsAtOnce()], trainable=misbehaving.behave)
+    run_study(folder, trainable=misbehaving.behave)
+    assert_whole(folder)

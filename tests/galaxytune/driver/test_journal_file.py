@@ -48,9 +48,10 @@ def test_a_line_that_a_killed_writer_cut_short_is_dropped(tmp_path: Path) -> Non
     assert b'"wor' not in (tmp_path / "j").read_bytes().removeprefix(whole).replace(b"worker", b"")
 
 
-def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", [b'{"op_co', b"\x00\xff\xe9"], ids=str)
+def test_a_damaged_line_is_named(line: bytes, tmp_path: Path) -> None:
     study_on(JournalFile(tmp_path / "j")).ask()
-    (tmp_path / "j").write_bytes(b'{"op_co\n' + (tmp_path / "j").read_bytes())
+    (tmp_path / "j").write_bytes(line + b"\n" + (tmp_path / "j").read_bytes())
     with pytest.raises(DamagedJournal, match="line 1: "):
         study_on(JournalFile(tmp_path / "j"))
 

@@ -47,9 +47,10 @@ def test_checkpoints_are_replaced_whole(tmp_path: Path) -> None:
     assert load_state(tmp_path, CPU) is not None
 
 
+@pytest.mark.parametrize("size", [6, 20_000])
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.95])
-def test_a_damaged_state_is_put_aside(share: float, tmp_path: Path) -> None:
-    save_state(tmp_path, STATE)
+def test_a_damaged_state_is_put_aside(share: float, size: int, tmp_path: Path) -> None:
+    save_state(tmp_path, {"network": torch.zeros(size)})
     content = (tmp_path / LAST).read_bytes()
     (tmp_path / LAST).write_bytes(content[: int(share * len(content))])
     assert load_state(tmp_path, CPU) is None
