@@ -188,5 +188,5 @@ def report(
         >>> galaxytune.report([galaxytune.open_study("first")], "report").name
         'report.html'
     """
-    folders = _folders_of([studies] if isinstance(studies, Study) else studies)
+    folders = _folders_of([studies] if isinstance(studies, Study) else list(studies))
     return report_folders(folders, out_dir, images=images, on_step=on_step)

@@ -13,6 +13,7 @@ from galaxytune.study import (
     check_data_unchanged,
     leaderboard_of,
     outcome_lines,
+    plan_kept_if_refused,
     study_status,
     write_study_findings,
 )
@@ -291,6 +292,7 @@ class Study:
         Raises:
             InvalidInput: The data has changed, a change is wrong, a network is not available,
                 another process runs the study, no cluster answers, or no node can hold a trial.
+                The plan is then as it was before the call.
             StudyInterrupted: Ctrl-C or SIGTERM stopped the study.
             WorkFailed: Trials are left for another reason, such as a full disk.
 
@@ -303,9 +305,10 @@ class Study:
         from galaxytune.plan import check_networks
 
         check_data_unchanged(self.folder)
-        change_plan(self.folder, changes)
-        check_networks(self.folder.plan)
-        run_trials(self.folder, cluster_of(cluster), observers)
+        with plan_kept_if_refused(self.folder):
+            change_plan(self.folder, changes)
+            check_networks(self.folder.plan)
+            run_trials(self.folder, cluster_of(cluster), observers)
         return self
 
     def confirm(

@@ -107,6 +107,8 @@ def make_config(
     known = get_args(_Protocol)
     if protocol not in known:
         raise InvalidInput(f"no protocol {protocol!r}{did_you_mean(protocol, known)}")
+    if "architecture" in values:
+        raise InvalidInput(f"the architecture is given twice: {architecture!r} and by name")
     cls = config_class(architecture)
     published = cls.PUBLISHED if protocol == "published" else {}
     return build(cls, {**published, **values, "architecture": architecture})

@@ -4,6 +4,7 @@ from .creation import change_plan as change_plan
 from .creation import check_data_unchanged as check_data_unchanged
 from .creation import new_study as new_study
 from .creation import open_folder as open_folder
+from .creation import plan_kept_if_refused as plan_kept_if_refused
 from .folder import StudyFolder as StudyFolder
 from .html import study_html as study_html
 from .record_making import make_record as make_record

@@ -1,7 +1,8 @@
 """Functions that make a study, open a study, check its data, and change its plan."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from galaxytune.plan import (
 )
 from galaxytune.study.folder import StudyFolder
 from search_spaces.declaration import InvalidInput, build, did_you_mean
+from trainables.files import write_atomically
 from trainables.galaxies import (
     Galaxies,
     Split,
@@ -120,3 +122,26 @@ def change_plan(folder: StudyFolder, changes: Mapping[str, Any]) -> None:
         raise InvalidInput(f"trials must be at least {num_ended}: so many trials have ended")
     write_plan(changed, folder.plan_file)
     folder.ended_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def plan_kept_if_refused(folder: StudyFolder) -> Iterator[None]:
+    """Write the files plan.yaml and ended.json as before if the block raises InvalidInput.
+
+    The block changes the plan and then runs trials. InvalidInput means that no trial has run, so
+    that the changes are to have no effect. OSError is raised if a file cannot be written.
+    """
+    files = (folder.plan_file, folder.ended_file)
+    before = {path: path.read_bytes() for path in files if path.exists()}
+    try:
+        yield
+    except InvalidInput:
+        for path, content in before.items():
+            if not path.exists() or path.read_bytes() != content:
+                _write(path, content)
+        raise
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replace a file in one step; OSError if the file cannot be written."""
+    write_atomically(path, lambda new: new.write_bytes(content))

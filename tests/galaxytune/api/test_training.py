@@ -20,3 +20,9 @@ def test_an_architecture_is_a_name() -> None:
 def test_an_unknown_protocol_is_refused() -> None:
     with pytest.raises(InvalidInput, match="^no protocol 'publshed'; did you mean 'published'"):
         make_config("simple_cnn", protocol="publshed")  # type: ignore[arg-type]
+
+
+def test_an_architecture_is_given_once() -> None:
+    values = {"architecture": "vgg16"}
+    with pytest.raises(InvalidInput, match="^the architecture is given twice: 'simple_cnn'"):
+        make_config("simple_cnn", **values)  # type: ignore[arg-type]

@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from galaxytune.study.creation import change_plan, check_data_unchanged, open_folder
+from galaxytune.study.creation import (
+    change_plan,
+    check_data_unchanged,
+    open_folder,
+    plan_kept_if_refused,
+)
 from galaxytune.study.folder import StudyFolder
 from search_spaces.declaration.errors import InvalidInput
 from tests.support.records import record
@@ -100,3 +105,19 @@ def test_fewer_trials_than_have_ended_are_refused(begin_study: BeginStudy) -> No
     assert_refused(folder, {"trials": 2}, "^trials must be at least 3: so many trials have ended$")
     change_plan(folder, {"trials": 3})
     assert folder.state() == "finished"
+
+
+def test_a_refused_resume_leaves_the_plan_and_the_end_as_they_were(
+    begin_study: BeginStudy,
+) -> None:
+    folder = begin_study(trials=5)
+    folder.mark_ended("1 hours have passed")
+    before = folder.plan_file.read_bytes()
+    with pytest.raises(InvalidInput, match="no node"), plan_kept_if_refused(folder):
+        change_plan(folder, {"gpus_per_trial": 8})
+        assert folder.ended is None and folder.plan.gpus_per_trial == 8
+        raise InvalidInput("no node can hold a trial")
+    assert folder.plan_file.read_bytes() == before and folder.ended == "1 hours have passed"
+    with plan_kept_if_refused(folder):
+        change_plan(folder, {"gpus_per_trial": 8})
+    assert folder.plan.gpus_per_trial == 8
