@@ -25,7 +25,7 @@ _SECONDS_TO_END = 400
 
 
 def train(values: dict[str, Any]) -> None:
-    """What a galaxytune trial of chaos.py trains, reported the plain way."""
+    """Train what a galaxytune trial of chaos.py trains, and report in Tune's plain way."""
     from ray import tune  # noqa: TID251
 
     from search_spaces.declaration import config_from_values
@@ -93,7 +93,7 @@ def start(folder: Path) -> subprocess.Popen:
 
 
 def inspect(folder: Path, ended_well: bool) -> dict[str, int]:
-    """What the experiment holds after its last restore."""
+    """Return what the experiment holds after its last restore, as counts by name."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)

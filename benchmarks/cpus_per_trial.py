@@ -1,4 +1,4 @@
-"""How to divide a processor: a trial a core, or all cores for one trial.
+"""Compare two ways to divide a processor: one core for each trial, or all cores for one trial.
 
     python benchmarks/cpus_per_trial.py galaxies.npz [--quick]
 

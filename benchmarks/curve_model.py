@@ -1,4 +1,4 @@
-"""What a Gaussian process can know of learning curves, on recorded ones; nothing is simulated.
+"""Measure what a Gaussian process can learn from recorded learning curves; nothing is simulated.
 
     python benchmarks/curve_model.py benchmarks/curves/simple_cnn.parquet [--splits 12] [--quick]
 
@@ -31,7 +31,7 @@ Rows = NDArray[np.integer]  # of configs
 
 
 def coordinates_and_lowest(recorded: RecordedCurves) -> tuple[Array, Array]:
-    """Of N configs that learned something: coordinates [N, C], log lowest RMSE by epoch [N, E]."""
+    """Return coordinates [N, C] and log lowest RMSEs by epoch [N, E] of N configs that learned."""
     learned = np.flatnonzero(recorded.learned)
     space = search_space(recorded.architecture)
     cube = SearchCube(space)
@@ -48,7 +48,7 @@ def correlation(first: Array, second: Array) -> float:
 
 
 def by_config(places: Array, values: Array, seen: Rows, unseen: Rows) -> float:
-    """Of what the model expects of configs when it has seen others, with their values."""
+    """Return the correlation of the model's forecast for unseen configs with their values."""
     model = RungModel(places.shape[1], num_rungs=1)
     model.fit(places[seen], values[seen, None], pending=places[:0])
     return correlation(model.predict(places[unseen]).mean, values[unseen])
@@ -57,7 +57,7 @@ def by_config(places: Array, values: Array, seen: Rows, unseen: Rows) -> float:
 def by_value_and_config(
     places: Array, early: Array, final: Array, seen: Rows, unseen: Rows
 ) -> float:
-    """Of what a process expects at the end by early values and configs, with the final values."""
+    """Return the correlation of final values with a forecast from early values and configs."""
     shift, scale = early[seen].mean(), early[seen].std()
     early, final = (early - shift) / scale, (final - shift) / scale
     process = GaussianProcess(places.shape[1])

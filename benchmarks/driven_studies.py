@@ -114,7 +114,7 @@ def wait_at_random(driver: subprocess.Popen, folder: Path, pattern: str) -> None
 
 
 class Tally:
-    """What was seen of finished trials while a study was being hurt."""
+    """A count of the finished trials that were seen and lost while a study was disturbed."""
 
     def __init__(self, study: StudyFolder) -> None:
         """Nothing is seen yet."""

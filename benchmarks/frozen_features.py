@@ -1,4 +1,4 @@
-"""What cached frozen features save a head-only trial, and what they cost on disk.
+"""Measure the time that cached frozen features save in a trial of the head, and their disk space.
 
     python benchmarks/frozen_features.py galaxies.npz [--quick]
 

@@ -61,7 +61,7 @@ def trial(path: Path, way: str) -> None:
 
 @dataclass(frozen=True)
 class Memory:
-    """What one process holds, in MiB.
+    """The memory of one process, in MiB.
 
     share: its proportional part of everything (Pss); own: pages nobody else has; images: its
     part of the galaxy file's mapping, and images_own what of that nobody shares.

@@ -1,4 +1,4 @@
-"""What a suggestion, a report and a record cost after so many trials, without Ray's processes.
+"""Time a suggestion, a report and a record after many trials, without Ray's processes.
 
 Part of benchmarks/overhead.py. Each side is driven as Tune's loop drives it: searcher, scheduler
 and ledger here, OptunaSearch and ASHA there.

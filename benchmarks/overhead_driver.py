@@ -26,7 +26,7 @@ from benchmarks.simulated_training import (
 
 
 def train_own(parameters: dict[str, Any]) -> None:
-    """What trainables.trial does up to the first step, then reports without training."""
+    """Do what trainables.trial does up to the first step, then report without training."""
     import torch
     from ray import tune  # noqa: TID251
 
@@ -55,7 +55,7 @@ def run_own(folder: Path, trials: int) -> None:
 
 
 def train_stock(values: dict[str, Any]) -> None:
-    """What a user of Ray Tune writes: load the data, build the network, train, report."""
+    """Do what a user of Ray Tune writes: load the data, build the network, train, report."""
     import torch
     from ray import tune  # noqa: TID251
 

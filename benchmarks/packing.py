@@ -54,7 +54,7 @@ def make_config(name: str, arguments: argparse.Namespace) -> TrainingProtocol:
 
 
 def clock_of(device: str) -> Callable[[], float]:
-    """What seconds are counted by."""
+    """Return the clock that counts the seconds: the wall clock on a GPU, else the CPU time."""
     return time.monotonic if device == "cuda" else time.process_time
 
 

@@ -1,4 +1,4 @@
-"""What bfloat16 costs in accuracy: final RMSE of the same configs trained in either precision.
+"""Measure the accuracy that bfloat16 costs: the final RMSE of the same configs in both precisions.
 
     python benchmarks/precision.py galaxies.npz --architecture simple_cnn [--quick]
 

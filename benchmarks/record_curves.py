@@ -84,7 +84,7 @@ def _record(recording: Recording) -> list[dict[str, Any]]:
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What decides the recorded numbers: a file recorded with other settings is not continued."""
+    """Return the settings that decide the numbers; a file with other settings is not continued."""
     return {
         "architecture": arguments.architecture,
         "seed": arguments.seed,

@@ -1,4 +1,4 @@
-"""How much training each way of searching needs, on real learning curves in simulated time.
+"""Measure how much training each way to search needs, on real curves in simulated time.
 
     python benchmarks/search_efficiency.py benchmarks/curves/simple_cnn.parquet [--out FOLDER]
         [--seeds 30] [--workers 1 4 16] [--trials 100] [--syne-tune VENV/bin/python]
@@ -108,7 +108,7 @@ def print_ratios(times: dict[tuple[str, int], Times], num_landscapes: int) -> No
 def random_targets(
     runs: Runs, landscape: Landscape, arguments: argparse.Namespace, budget: float
 ) -> list[float]:
-    """Of each landscape, the lowest RMSE that random search ends with, the median of some."""
+    """Return the lowest RMSE of random search in each landscape, as a median of some searches."""
     seeds = landscape.num_variants * arguments.target_seeds
     found = runs.get(searches([RANDOM], [1], seeds, budget), arguments.processes)
     ends: dict[int, list[float]] = {}

@@ -1,4 +1,4 @@
-"""What the overhead benchmarks train: everything up to the first step is real, the epochs are not.
+"""Trainables of the overhead benchmarks: all is real up to the first step, the epochs are not.
 
 Ray's workers import it from here. A trial marks when its first step could begin (torch loaded,
 data open, network built) and when it hands over its last report.

@@ -96,7 +96,7 @@ def started(name: str, python: str, script: str, task: dict[str, Any]) -> Conten
 
 
 def in_turns(contenders: Sequence[Contender], rounds: int, seconds: float) -> Speeds:
-    """What `Contender.train` says of each contender in each round."""
+    """Return what `Contender.train` returns for each contender in each round."""
     counts = []
     for contender in contenders:
         begun = time.perf_counter()
@@ -154,7 +154,7 @@ def compare(label: str, contenders: Sequence[Contender], arguments: argparse.Nam
 
 
 def tasks(arguments: argparse.Namespace) -> Iterator[tuple[str, list[Contender]]]:
-    """What is compared, each pair started only when its turn comes."""
+    """Yield what is compared; each pair is started only when its turn comes."""
     threads = arguments.threads
     common = {
         "data": str(arguments.data.resolve()),

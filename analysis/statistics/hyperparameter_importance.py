@@ -1,4 +1,4 @@
-"""Which fields were searched in an architecture's trials, and how important each field is."""
+"""Functions that find the searched fields of an architecture, and how important each field is."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

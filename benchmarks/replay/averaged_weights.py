@@ -27,7 +27,7 @@ class AveragedWeights:
 
     @property
     def num_steps(self) -> int:
-        """How many optimiser steps were followed."""
+        """Return the number of optimiser steps that were followed."""
         return int(self._average.n_averaged)
 
     def validation_rmse(self) -> float:

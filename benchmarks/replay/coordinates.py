@@ -16,7 +16,7 @@ _SHARED, _EACH = "constraint_coefficient", "constraint_coefficients"
 
 
 class Coordinates:
-    """How the configs of one architecture become vectors.
+    """A map from the configs of one architecture to vectors.
 
     A choice among words is one column a word; a value that is not in use stands at 0, as the
     least of its range. The eleven constraint coefficients are those that the loss has, shared or

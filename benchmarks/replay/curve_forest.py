@@ -38,7 +38,7 @@ _NUM_FOLDS = 10
 
 @dataclass(frozen=True)
 class ForestError:
-    """How well the forest predicts configs it has not seen, over all that learned something.
+    """The error of the forest for configs that it has not seen, over all configs that learned.
 
     rank_correlation and rmse: of the lowest value of a curve; explained: share of the variance
     of its logarithm.
@@ -128,7 +128,7 @@ def _key(config: Mapping[str, Any]) -> str:
 
 
 def _mean(trees: Sequence[Any], place: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What trees say of one config on average, without the preparations of the forest's own call.
+    """Return the trees' mean prediction for one config, without the cost of the forest's own call.
 
     Coordinates [1, F] to the outputs, or of a classifier to the probability of each class.
     """
@@ -144,7 +144,7 @@ def _regressor(seed: int) -> ExtraTreesRegressor:
 
 
 def _error(real: NDArray[np.float64], predicted: NDArray[np.float64]) -> ForestError:
-    """Of logarithms of the lowest values."""
+    """Return the error of predicted logarithms of the lowest values, against the real ones."""
     return ForestError(
         rank_correlation=float(stats.spearmanr(real, predicted).statistic),
         rmse=float(np.sqrt(np.mean((np.exp(real) - np.exp(predicted)) ** 2))),

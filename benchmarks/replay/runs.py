@@ -23,7 +23,7 @@ _FIRST_SEED = 1000  # the recording has drawn its configs with seed 0
 
 @dataclass(frozen=True)
 class Landscape:
-    """What is searched: a recording, one of its columns, and what stands between its configs.
+    """The object of a search: a recording, one of its columns, and the source of values between.
 
     It is one landscape, or `num_variants` of them, each of three quarters of the configs, drawn
     anew: one alone would say as much of where its luck lies as of the methods.
@@ -46,11 +46,11 @@ class Landscape:
         return recorded.part(np.array([0, *range(1 + self.half, len(recorded), 2)]))
 
     def variant(self, seed: int) -> int:
-        """Which of the landscapes the search with this seed is in."""
+        """Return the number of the landscape that the search with this seed is in."""
         return seed % self.num_variants
 
     def part(self, recorded: RecordedCurves, variant: int) -> RecordedCurves:
-        """What of the recorded curves one of the landscapes is made of."""
+        """Return the part of the recorded curves from which one of the landscapes is made."""
         if self.num_variants == 1:
             return recorded
         shuffled = 1 + np.random.default_rng(variant).permutation(len(recorded) - 1)
@@ -73,7 +73,7 @@ class Search:
 
     @property
     def key(self) -> tuple[str, int, int, float, float | None, float]:
-        """What tells it from others of the same landscape."""
+        """Return the values that tell this search from others of the same landscape."""
         return self.method, self.num_workers, self.seed, self.budget, self.target, self.least
 
 

@@ -88,7 +88,7 @@ class SyneTuneMethod(Method):
 
 
 def in_use(architecture: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Of values for every name, those that the others leave in use."""
+    """Return those of the values that the other values leave in use."""
     fields = search_space(architecture).hyperparameters
     given = {field.name: values.get(field.name) for field in fields}
     return {
@@ -101,7 +101,7 @@ def in_use(architecture: str, values: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class SyneTune:
-    """What makes a search by one of Syne Tune's methods."""
+    """A maker of searches by one of Syne Tune's methods."""
 
     python: Path
     method: str

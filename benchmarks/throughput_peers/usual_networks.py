@@ -128,5 +128,5 @@ def usual_network(config: TrainingProtocol, ours: GalaxyNetwork) -> nn.Module:
 
 
 def usual_penalty(network: nn.Module) -> Tensor | float:
-    """What the network's own regularisers add to the loss."""
+    """Return what the network's own regularisers add to the loss."""
     return network.penalty() if isinstance(network, _ParallelCNN) else 0.0

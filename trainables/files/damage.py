@@ -6,8 +6,8 @@ import tokenize
 import zipfile
 import zlib
 
-# RuntimeError is raised for an encrypted zip member, its subclass NotImplementedError for a member
-# of unknown compression, TokenError for a damaged npy header, and SyntaxError for a broken PNG.
+# RuntimeError or a subclass is raised for a zip member that is encrypted or of an unknown
+# compression, TokenError for a damaged npy header, and SyntaxError for a broken PNG.
 DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,

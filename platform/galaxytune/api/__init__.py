@@ -1,4 +1,4 @@
-"""What notebooks call, and what the command line calls: searches, studies, models.
+"""The functions and classes that notebooks and the command line call: searches, studies, models.
 
 Nothing here prints. A search in a notebook shows a progress display, and warnings go to Python's
 `warnings` and `logging`. Standard output and garbage collection stay as they are. While Ray runs,

@@ -1,4 +1,4 @@
-"""What commands print: notes on standard error, tables and JSON on standard output."""
+"""Functions that print: notes on standard error, tables and JSON on standard output."""
 
 import json
 import sys

@@ -196,7 +196,7 @@ class StudyPlan(FrozenConfig):
         """
         return {name: self._space(name) for name in self.architectures}
 
-    @property
+    @cached_property
     def longest_epochs(self) -> int:
         """The largest number of epochs that a trial of the plan can have.
 

@@ -28,7 +28,7 @@ def run_one(ledger: Ledger, epochs: int = 2) -> str:
 
 
 def num_steps(action: Callable[[], object]) -> int:
-    """How many bytecode instructions an action takes, Optuna's and the standard library's too."""
+    """Return the bytecode instructions of an action, with those of Optuna and Python's library."""
     steps = 0
 
     def count(frame: FrameType, event: str, argument: Any) -> Any:
@@ -47,7 +47,7 @@ def num_steps(action: Callable[[], object]) -> int:
 
 
 def steps_of_one(ledger: Ledger) -> tuple[int, int]:
-    """Of a report, and of a trial's end."""
+    """Return the steps of a report, and of the end of a trial."""
     trial_id = begin(ledger)
     report = report_of(trial_id, 1)
     return (

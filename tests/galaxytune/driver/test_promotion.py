@@ -139,7 +139,7 @@ def test_a_pack_comes_to_its_rung_together(begin_study: BeginStudy) -> None:
 
 
 def test_what_was_measured_against_the_end_is_measured_anew(begin_study: BeginStudy) -> None:
-    """As earlier versions did, which ended the halving of many studies for nothing."""
+    """Earlier versions measured so, which ended the halving of many studies for nothing."""
     folder = begin_study(trials=60, halving=True, epochs=9)
     chosen = {"num_whole": 30, "correlations": {"1": -0.2}, "grace_epochs": None, "sentence": ""}
     folder.halving_file.write_text(json.dumps(chosen))

@@ -11,7 +11,7 @@ EPOCHS = [1, 3, 9, 27]
 
 
 def halved(steps: tuple[float, ...], seed: int, num_trials: int = 729) -> list[list[float]]:
-    """What trials come to at the rungs, from each of which the best third goes on.
+    """Return the values of trials at the rungs, from each of which the best third goes on.
 
     steps: how the values at a rung are correlated with those at the next, among all trials.
     """
@@ -40,7 +40,7 @@ def test_ranks_that_tell_of_the_next_rung_keep_the_grace_period() -> None:
 
 
 def test_ranks_are_compared_with_the_next_rung_for_with_the_end_they_hardly_agree() -> None:
-    """Of those who came to the end; among all, the first rung's values tell half of the end's."""
+    """Only trials that came to the end are compared; among all trials the agreement is larger."""
     with_end, with_next = [], []
     for seed in range(20):
         values = halved((0.8, 0.8, 0.8), seed)
@@ -102,7 +102,7 @@ def test_a_whole_trial_that_ended_between_rungs_has_gone_on_from_the_earlier() -
 
 
 def test_whole_trials_of_a_shorter_architecture_say_nothing_of_later_rungs() -> None:
-    """Of a rung that they never came to; where long trials mislead, they would hide it."""
+    """The whole trials never came to that rung; they would hide that long trials mislead."""
     chance = np.random.default_rng(3)
     short = [
         values_at_rungs(curve(list(chance.random(4))), EPOCHS, is_whole=True) for _ in range(200)

@@ -56,7 +56,7 @@ def faults(*arguments: object, **environment: str) -> list[int]:
 
 
 def settles(epochs: list[int]) -> bool:
-    """Whether the first epoch maps the pages and at least half of the later ones live on them.
+    """Return whether the first epoch maps the pages and half of the later epochs reuse them.
 
     Not every later one: where a tensor finds no gap of its size, the heap grows once more.
     """

@@ -19,7 +19,7 @@ TYPES = (torch.bfloat16, torch.float32)
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """As a trial that has one core."""
+    """Give torch one thread, as a trial with one core has."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
