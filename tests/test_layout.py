@@ -24,6 +24,7 @@ SOURCES = {
 # each other and do not import each other. A room is a folder, or one of the FLAT modules.
 ROOMS = {
     "galaxytune": [
+        ["__main__"],
         ["cli"],
         ["api"],
         ["driver"],
@@ -51,7 +52,7 @@ ROOMS = {
         ["decision_tree"],
     ],
 }
-FLAT = {"galaxytune": {"errors"}, "trainables": {"decision_tree"}, "analysis": set()}
+FLAT = {"galaxytune": {"__main__", "errors"}, "trainables": {"decision_tree"}, "analysis": set()}
 BUILT = sorted(ROOMS)  # the packages that have rooms
 
 

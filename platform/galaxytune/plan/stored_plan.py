@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import platform
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,11 +45,14 @@ class StoredPlan(StudyPlan):
 def package_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that can change a result, by name.
 
-    The names are `python`, `galaxytune`, `torch`, `ray`, `optuna`, `wandb` and `numpy`.
-    `importlib.metadata.PackageNotFoundError` is raised if a package is not installed.
+    The names are `python`, `galaxytune`, `torch`, `ray`, `optuna`, `wandb` and `numpy`. A package
+    that is not installed is left out: a search without W&B needs no `wandb`.
     """
-    found = {name: importlib.metadata.version(name) for name in _REPORTED_PACKAGES}
-    return {"python": platform.python_version(), **found}
+    versions = {"python": platform.python_version()}
+    for name in _REPORTED_PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
 
 
 def store_plan(

@@ -49,6 +49,12 @@ def test_the_installed_command_answers() -> None:
     assert "search" in answer.stdout
 
 
+def test_python_runs_the_command_where_it_is_not_installed() -> None:
+    command = [sys.executable, "-m", "galaxytune", "--version"]
+    told = subprocess.run(command, capture_output=True, text=True, env=clean_environment())
+    assert (told.returncode, told.stdout.strip()) == (0, f"galaxytune {__version__}")
+
+
 def test_without_arguments_it_prints_its_help(cli: Cli, capfd: Captured) -> None:
     assert cli() == 0
     assert "leaderboard" in capfd.readouterr().out
