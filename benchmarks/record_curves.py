@@ -51,13 +51,18 @@ class Recording:
     data: Path
     num_galaxies: int
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Train it on one thread of this process; a row an epoch."""
+    def rows(self, *, averaged: bool = True) -> list[dict[str, Any]]:
+        """Train the config on one thread of this process; return a row an epoch.
+
+        averaged: whether the rows hold the validation RMSE of averaged weights. The averages are
+        taken in the optimiser's step, which a GPU can then not repeat as a graph.
+        """
         torch.set_num_threads(1)
         galaxies = open_galaxies(self.data)
         split = split_galaxies(galaxies, "hash", self.num_galaxies)
         run = TrainingRun(self.config, galaxies, split, training_device())
-        averages = {name: AveragedWeights(run, epochs) for name, epochs in _AVERAGES.items()}
+        wanted = _AVERAGES if averaged else {}
+        averages = {name: AveragedWeights(run, epochs) for name, epochs in wanted.items()}
         chosen = {f"config.{name}": _plain(v) for name, v in searched(self.config).items()}
         common = {"trial": self.number, "published": self.number == 0, **chosen}
         rows = []

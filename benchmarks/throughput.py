@@ -37,14 +37,19 @@ Speeds = list[list[tuple[float, float]]]  # of each contender, in each round
 
 @dataclass
 class Contender:
-    """A process that trains a round when asked; operations: those of one image, if it knows."""
+    """A process that trains a round when asked.
+
+    operations: floating-point operations of one image, or None if they are not known.
+    peak_bytes: the most of a GPU's memory that the process has held since it got its task.
+    """
 
     name: str
     process: subprocess.Popen[str]
     operations: int | None = None
+    peak_bytes: int = 0
 
     def wait(self) -> None:
-        """Until it is ready."""
+        """Wait until the process is ready for the task that it was told."""
         self.operations = self._answer()["operations"]
 
     def train(self, num_batches: int) -> tuple[float, float]:
@@ -52,6 +57,7 @@ class Contender:
         self.tell(str(num_batches))
         answer = self._answer()
         images = answer["images"]
+        self.peak_bytes = answer.get("peak_bytes", 0)
         return images / answer["seconds"], images / answer["processor_seconds"]
 
     def end(self) -> None:
@@ -81,6 +87,14 @@ class Contender:
 
 def started(name: str, python: str, script: str, task: dict[str, Any]) -> Contender:
     """Start one contender on its task, which it warms up for."""
+    contender = process_of(name, python, script)
+    contender.tell(json.dumps({**task, "contender": name}))
+    contender.wait()
+    return contender
+
+
+def process_of(name: str, python: str, script: str) -> Contender:
+    """Start the process of a contender, which waits for its task."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "RAY_"))}
     process = subprocess.Popen(
         [python, "-W", "ignore", str(PEERS / script)],
@@ -89,10 +103,7 @@ def started(name: str, python: str, script: str, task: dict[str, Any]) -> Conten
         text=True,
         env=kept,
     )
-    contender = Contender(name, process)
-    contender.tell(json.dumps({**task, "contender": name}))
-    contender.wait()
-    return contender
+    return Contender(name, process)
 
 
 def in_turns(contenders: Sequence[Contender], rounds: int, seconds: float) -> Speeds:

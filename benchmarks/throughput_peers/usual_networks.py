@@ -1,14 +1,16 @@
-"""The three networks of our own as one would write them in plain PyTorch, to be compared with.
+"""The networks as one would write them in plain PyTorch, to be compared with.
 
 Same layers, same number of parameters, same predictions from the same weights; default memory
 format, nn.Dropout, ReLU where the papers put it, PyTorch's own attention.
 """
 
+import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search_spaces.declaration import TrainingProtocol
+from trainables.decision_tree import NUM_ANSWERS
 from trainables.layers import GalaxyNetwork
 
 
@@ -110,10 +112,14 @@ _USUAL = {
 
 
 def usual_network(config: TrainingProtocol, ours: GalaxyNetwork) -> nn.Module:
-    """The published network in plain PyTorch with the weights of `ours`.
+    """The published network in plain PyTorch with the weights of `ours`, or one of timm's.
 
-    ValueError if there is none of that name, or if it does not predict what `ours` does.
+    ValueError if there is none of that name, or if it does not predict what `ours` does. A network
+    of timm's (`timm:NAME`) has random weights of its own, and its predictions are not compared.
     """
+    if config.architecture.startswith("timm:"):
+        name = config.architecture.removeprefix("timm:")
+        return nn.Sequential(timm.create_model(name, num_classes=NUM_ANSWERS), nn.Sigmoid())
     if config.architecture not in _USUAL:
         raise ValueError(f"no usual {config.architecture!r}; there are: {', '.join(_USUAL)}")
     network = _USUAL[config.architecture]()
