@@ -16,7 +16,12 @@ from .image_batches import to_images as to_images
 from .image_files import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from .image_files import fitted_image as fitted_image
 from .image_files import read_image as read_image
+from .image_listing import ImageListing as ImageListing
+from .image_listing import ListedImage as ListedImage
+from .image_listing import list_images as list_images
 from .kaggle import build_from_kaggle as build_from_kaggle
+from .skipped import Skipped as Skipped
+from .skipped import grouped as grouped
 from .split import Split as Split
 from .split import SplitName as SplitName
 from .split import load_split as load_split
