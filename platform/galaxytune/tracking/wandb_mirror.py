@@ -4,22 +4,23 @@ The study's folder holds everything that W&B shows, so a run can always be writt
 a run follows from the study and the trial. If W&B refuses a run online, cannot be reached, or is
 too slow at the end, the process is replaced by a process that works offline. The new process
 writes every run that is not whole from its curve. The command `wandb sync`, which a person runs
-later, sends these runs.
+later, sends these runs. A warning says what has happened, never what is still to happen.
 """
 
 import json
 import logging
 import os
 import queue
+import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from analysis.records import TrialRecord
+from galaxytune.cluster import python_command, python_environment
 from galaxytune.study import StudyFolder
 from search_spaces.declaration import TrainingProtocol
 from trainables.files import read_json_lines
@@ -30,6 +31,7 @@ _SECONDS_TO_CLOSE = 60.0  # for the last uploads, then again to write them offli
 _SECONDS_BETWEEN_LOOKS = 0.5
 _ATTEMPTS = 3  # processes in all; the first may fail because W&B cannot be reached
 _LOG = "mirror.log"
+_ONLY_TOLD = re.compile(r"^ignored: | INFO ")  # lines in mirror.log that tell no failure
 _RECORD = "record"  # key of a value that is not sent to the W&B process
 
 Message = dict[str, Any]
@@ -58,6 +60,7 @@ class WandbMirror:
         self._running: dict[str, Message] = {}  # by trial id, the message that opens each open run
         self._records: dict[str, TrialRecord] = {}  # of the trials that have ended
         self._told_all = False
+        self._log_start = 0  # in bytes, of what the current process writes to mirror.log
         self._thread: threading.Thread | None = None
 
     def study_started(self, num_trials: int, num_epochs: int, ended: list[TrialRecord]) -> None:
@@ -96,9 +99,10 @@ class WandbMirror:
     def close(self) -> None:
         """Wait until all messages are written: at most 60 s, and 60 s more to write them offline.
 
-        After the first 60 s the process is killed and replaced by an offline process. If not all
-        messages are written in the end, a warning is logged, and `is_whole` is False. Nothing is
-        done if the study has not started.
+        After the first 60 s the process is killed and replaced by an offline process. If runs were
+        written offline although the plan is online, or if not all messages are written in the end,
+        a warning is logged; in the second case `is_whole` is False. Nothing is done if the study
+        has not started.
         """
         if self._thread is None:
             return
@@ -108,7 +112,10 @@ class WandbMirror:
             _end(self._process)
             self._thread.join(_SECONDS_TO_CLOSE)
         if not self.is_whole:
-            _log.warning("W&B did not take every run; `galaxytune resume` writes the rest")
+            _log.warning("W&B: %s", self._left_out())
+        elif self._mode != self.plan.wandb:
+            place = self.folder.wandb
+            _log.warning("W&B: runs are written offline, `wandb sync` sends them from %s", place)
 
     def _start(self) -> subprocess.Popen[str]:
         """Start a W&B process in the current mode, and return the process.
@@ -116,12 +123,14 @@ class WandbMirror:
         The output of the process is appended to mirror.log in the folder `wandb`. OSError is
         raised if the process cannot be started.
         """
-        environment = {k: v for k, v in os.environ.items() if k != "WANDB_SERVICE"}
+        environment = python_environment()
+        environment.pop("WANDB_SERVICE", None)  # a parent's W&B service would write elsewhere
         folder, plan = self.folder, self.plan
-        command = [sys.executable, "-m", "galaxytune.tracking.wandb_process"]
+        arguments = (str(folder.path), str(folder.mirrored_file), plan.name, self._mode)
         with (folder.wandb / _LOG).open("ab") as log:
+            self._log_start = log.tell()
             return subprocess.Popen(
-                [*command, str(folder.path), str(folder.mirrored_file), plan.name, self._mode],
+                python_command("galaxytune.tracking.wandb_process", *arguments),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -147,12 +156,12 @@ class WandbMirror:
             _end(self._process)
             if self.is_whole or not attempts_left:
                 return
-            _log.warning("W&B: %s; runs are written offline, `wandb sync` sends them", self._why())
-            self._mode = "offline"
+            why, self._mode = self._why(), "offline"
             try:
                 self._process = self._start()
             except OSError:
                 return
+            _log.warning("W&B: %s; another process, which works offline, has begun", why)
 
     def _pass_on(self) -> None:
         """Send a new process the runs that are not whole, then each message until the end.
@@ -230,13 +239,28 @@ class WandbMirror:
         self._process.stdin.write(json.dumps(message) + "\n")
         self._process.stdin.flush()
 
-    def _why(self) -> str:
-        """Return the last line of mirror.log, or `too slow` if the log is empty.
+    def _left_out(self) -> str:
+        """Return in one sentence for how many trials no run is whole, and why."""
+        whole = {mark["id"] for mark in read_json_lines(self.folder.mirrored_file)}
+        left = len(self._records.keys() - whole)
+        told = f"{left} of {len(self._records)} ended trials have no whole run: {self._why()}"
+        return f"{told} (see {self.folder.wandb / _LOG}); `galaxytune resume` tries again"
 
-        The line may come from an earlier process.
+    def _why(self) -> str:
+        """Return why the current process has failed: its last line in mirror.log with an error.
+
+        If the process has written no error, its last line is returned, and if it has written no
+        line, its exit code, or that it was too slow.
         """
-        lines = (self.folder.wandb / _LOG).read_text(errors="replace").split("\n")
-        return next((line for line in reversed(lines) if line.strip()), "too slow")
+        with (self.folder.wandb / _LOG).open("rb") as log:
+            log.seek(self._log_start)
+            lines = log.read().decode(errors="replace").split("\n")
+        told = [line.strip() for line in lines if line.strip() and not _ONLY_TOLD.search(line)]
+        errors = [line for line in told if "rror: " in line]
+        if told:
+            return [*told, *errors][-1]
+        code = self._process.returncode
+        return "too slow" if code == -signal.SIGKILL else f"its process ended with code {code}"
 
 
 def _logging(trial_id: str, report: EpochReport) -> Message:
