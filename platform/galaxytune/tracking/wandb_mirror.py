@@ -11,17 +11,17 @@ import json
 import logging
 import os
 import queue
-import re
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 
 from analysis.records import TrialRecord
 from galaxytune.cluster import python_command, python_environment
 from galaxytune.study import StudyFolder
+from galaxytune.tracking.mirror_log import MirrorLog
+from galaxytune.tracking.wandb_messages import Message, closing_message, logging_message
 from search_spaces.declaration import TrainingProtocol
 from trainables.files import read_json_lines
 from trainables.training import EpochReport
@@ -31,10 +31,7 @@ _SECONDS_TO_CLOSE = 60.0  # for the last uploads, then again to write them offli
 _SECONDS_BETWEEN_LOOKS = 0.5
 _ATTEMPTS = 3  # processes in all; the first may fail because W&B cannot be reached
 _LOG = "mirror.log"
-_ONLY_TOLD = re.compile(r"^ignored: | INFO ")  # lines in mirror.log that tell no failure
 _RECORD = "record"  # key of a value that is not sent to the W&B process
-
-Message = dict[str, Any]
 
 
 class WandbMirror:
@@ -60,7 +57,7 @@ class WandbMirror:
         self._running: dict[str, Message] = {}  # by trial id, the message that opens each open run
         self._records: dict[str, TrialRecord] = {}  # of the trials that have ended
         self._told_all = False
-        self._log_start = 0  # in bytes, of what the current process writes to mirror.log
+        self._log = MirrorLog(folder.wandb / _LOG)
         self._thread: threading.Thread | None = None
 
     def study_started(self, num_trials: int, num_epochs: int, ended: list[TrialRecord]) -> None:
@@ -82,7 +79,7 @@ class WandbMirror:
 
     def epoch_reported(self, trial_id: str, report: EpochReport) -> None:
         """Queue one epoch to be logged; the step in W&B is the epoch's number."""
-        self._queue.put(_logging(trial_id, report))
+        self._queue.put(logging_message(trial_id, report))
 
     def trial_paused(self, trial_id: str, epoch: int) -> None:
         """Do nothing, because the run stays open until the trial has ended."""
@@ -91,7 +88,7 @@ class WandbMirror:
         """Queue the summary and the end of the run; a run of an earlier driver is opened first."""
         if record.id not in self._started:
             self.trial_started(record.id, record.config, record.published)
-        self._queue.put({**_closing(record), _RECORD: record})
+        self._queue.put({**closing_message(record), _RECORD: record})
 
     def study_noted(self, sentence: str) -> None:
         """Do nothing, because W&B holds only trials."""
@@ -101,8 +98,8 @@ class WandbMirror:
 
         After the first 60 s the process is killed and replaced by an offline process. If runs were
         written offline although the plan is online, or if not all messages are written in the end,
-        a warning is logged; in the second case `is_whole` is False. Nothing is done if the study
-        has not started.
+        a warning is logged; in the second case `is_whole` is False. Each wrong setting of W&B
+        that was ignored is named in a warning. Nothing is done if the study has not started.
         """
         if self._thread is None:
             return
@@ -111,6 +108,8 @@ class WandbMirror:
         if self._thread.is_alive():
             _end(self._process)
             self._thread.join(_SECONDS_TO_CLOSE)
+        for line in self._log.ignored():
+            _log.warning("W&B: %s", line)
         if not self.is_whole:
             _log.warning("W&B: %s", self._left_out())
         elif self._mode != self.plan.wandb:
@@ -127,8 +126,8 @@ class WandbMirror:
         environment.pop("WANDB_SERVICE", None)  # a parent's W&B service would write elsewhere
         folder, plan = self.folder, self.plan
         arguments = (str(folder.path), str(folder.mirrored_file), plan.name, self._mode)
-        with (folder.wandb / _LOG).open("ab") as log:
-            self._log_start = log.tell()
+        self._log.begin()
+        with self._log.path.open("ab") as log:
             return subprocess.Popen(
                 python_command("galaxytune.tracking.wandb_process", *arguments),
                 stdin=subprocess.PIPE,
@@ -213,7 +212,7 @@ class WandbMirror:
             record = self._records[trial_id]
             yield self._opening(trial_id, record.config, record.published)
             yield from self._epochs(trial_id)
-            yield _closing(record)
+            yield closing_message(record)
         for trial_id, message in self._running.items():
             yield message
             yield from self._epochs(trial_id)
@@ -231,7 +230,7 @@ class WandbMirror:
     def _epochs(self, trial_id: str) -> Iterator[Message]:
         """Yield a message for each epoch that a trial's curve in the study's folder holds."""
         for report in self.folder.curve(trial_id):
-            yield _logging(trial_id, report)
+            yield logging_message(trial_id, report)
 
     def _tell(self, message: Message) -> None:
         """Send a message to the process; OSError if the process has ended."""
@@ -244,43 +243,13 @@ class WandbMirror:
         whole = {mark["id"] for mark in read_json_lines(self.folder.mirrored_file)}
         left = len(self._records.keys() - whole)
         told = f"{left} of {len(self._records)} ended trials have no whole run: {self._why()}"
-        return f"{told} (see {self.folder.wandb / _LOG}); `galaxytune resume` tries again"
+        return f"{told} (see {self._log.path}); `galaxytune resume` tries again"
 
     def _why(self) -> str:
-        """Return why the current process has failed: its last line in mirror.log with an error.
-
-        If the process has written no error, its last line is returned, and if it has written no
-        line, its exit code, or that it was too slow.
-        """
-        with (self.folder.wandb / _LOG).open("rb") as log:
-            log.seek(self._log_start)
-            lines = log.read().decode(errors="replace").split("\n")
-        told = [line.strip() for line in lines if line.strip() and not _ONLY_TOLD.search(line)]
-        errors = [line for line in told if "rror: " in line]
-        if told:
-            return [*told, *errors][-1]
+        """Return why the current process has failed, by mirror.log or else by its exit code."""
         code = self._process.returncode
-        return "too slow" if code == -signal.SIGKILL else f"its process ended with code {code}"
-
-
-def _logging(trial_id: str, report: EpochReport) -> Message:
-    """Return the message that logs an epoch, with its numbers as floats by name."""
-    values = {name: float(value) for name, value in report.as_values().items()}
-    return {"do": "log", "trial": trial_id, "report": values}
-
-
-def _closing(record: TrialRecord) -> Message:
-    """Return the message that writes the summary of a trial and ends its run."""
-    summary = {
-        "status": record.status,
-        "reason": record.reason,
-        "best_epoch": record.best_epoch,
-        "best_val_rmse": record.val_rmse,
-        "best_tree_residual": record.tree_residual,
-        "epochs": record.epochs,
-        "device_seconds": record.device_seconds,
-    }
-    return {"do": "close", "trial": record.id, "summary": summary}
+        silent = "too slow" if code == -signal.SIGKILL else f"its process ended with code {code}"
+        return self._log.failure() or silent
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 
 import wandb  # noqa: TID251  the only module that writes runs
 
+from galaxytune.tracking.mirror_log import IGNORED
 from galaxytune.tracking.wandb_settings import read_users_settings
 from trainables.files import append_line
 
@@ -149,8 +150,8 @@ def main() -> int:
     study, marks = (Path(argument).resolve() for argument in sys.argv[1:3])
     name, mode = sys.argv[3:]
     users = read_users_settings(os.environ)
-    for problem in [*users.mode_problems, *users.problems]:
-        print(f"ignored: {problem}", file=sys.stderr, flush=True)
+    for problem in users.problems:
+        print(f"{IGNORED}{problem}", file=sys.stderr, flush=True)
     _leave_only_our_settings(study, mode)
     runs, is_whole = WandbRuns(study, marks, name, mode, users.values), True
     for line in sys.stdin:

@@ -59,3 +59,14 @@ def test_a_process_that_cannot_work_is_told_with_its_reason(
     last = caplog.records[-1].getMessage()
     assert last.startswith("W&B: 1 of 1 ended trials have no whole run: ")
     assert "encodings" in last and "`galaxytune resume` tries again" in last
+
+
+@pytest.mark.slow
+def test_a_wrong_setting_is_ignored_and_named(
+    begin_study: BeginStudy, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_PROJECT", "a/b")
+    folder = begin_study(wandb="offline")
+    assert mirrored(folder).is_whole and len(runs(folder)) == 1
+    (only,) = [entry.getMessage() for entry in caplog.records]
+    assert only.startswith("W&B: ignored: WANDB_PROJECT='a/b' is refused by W&B")
