@@ -38,7 +38,14 @@ ROOMS = {
         ["halving"],
         ["errors"],
     ],
-    "analysis": [["report"], ["figures"], ["statistics"], ["explanation"], ["records"]],
+    "analysis": [
+        ["report"],
+        ["figures"],
+        ["statistics"],
+        ["explanation"],
+        ["records"],
+        ["drawing"],
+    ],
     "trainables": [
         ["trial"],
         ["packs"],

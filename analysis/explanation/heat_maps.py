@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 import torch
-from captum.attr import LayerGradCam
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from analysis.drawing import import_matplotlib
 from analysis.explanation.attention_relevance import attention_relevance
 from analysis.explanation.receptive_field import cells_on_image, enlarged_map
 from search_spaces.declaration import InvalidInput
@@ -168,6 +168,9 @@ def _maps(network: GalaxyNetwork, images: Tensor, answers: Tensor) -> tuple[Tens
     maps = attention_relevance(network, images, lambda i: logits(i).gather(1, answers[:, None]))
     if maps is not None:
         return maps, "attention relevance"
+    import_matplotlib()  # before captum does, which would raise a mistake in the user's settings
+    from captum.attr import LayerGradCam
+
     cam = LayerGradCam(logits, network.explained_layer())
     maps = cam.attribute(images, target=answers, relu_attributions=True)
     return maps.detach()[:, 0], "Grad-CAM"

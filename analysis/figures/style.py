@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from matplotlib import rc_context  # noqa: TID251  this module draws
+from matplotlib import rc_context, rcParamsDefault  # noqa: TID251  this module draws
 from matplotlib.axes import Axes  # noqa: TID251
 from matplotlib.figure import Figure  # noqa: TID251
 from matplotlib.image import AxesImage  # noqa: TID251
@@ -42,6 +42,7 @@ _SETTINGS = {
     "ytick.major.width": 0.6,
     "pdf.fonttype": 42,  # text stays text (TrueType); journals refuse type 3 fonts
 }
+_ALL_SETTINGS = {k: v for k, v in rcParamsDefault.items() if k != "backend"} | _SETTINGS
 _NOTEBOOK_DOTS_AN_INCH = 110
 _NAMELESS = {
     "png": {"Software": None},
@@ -55,10 +56,11 @@ Drawn = TypeVar("Drawn")
 def in_style(function: Callable[Given, Drawn]) -> Callable[Given, Drawn]:
     """Return a function that does the same as `function` with the project's matplotlib settings.
 
-    The settings (fonts, line widths, fonts of PDF files) hold during a call of the function. The
-    caller's matplotlib settings do not change.
+    The settings (fonts, line widths, fonts of PDF files) hold during a call of the function, and
+    all other settings are matplotlib's own defaults, so that no settings file of the user changes
+    a figure. The caller's matplotlib settings do not change.
     """
-    styled: Callable[Given, Drawn] = rc_context(_SETTINGS)(function)  # type: ignore[arg-type]
+    styled: Callable[Given, Drawn] = rc_context(_ALL_SETTINGS)(function)  # type: ignore[arg-type]
     return styled
 
 

@@ -11,15 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from matplotlib.figure import Figure  # noqa: TID251  only the name, for a signature
 from PIL import Image
 
 from analysis.figures import save_figure
 from trainables.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure  # noqa: TID251  only the name, for a signature
 
 MISSING = "\N{EN DASH}"
 _TEMPLATE = "page.html.j2"
@@ -106,7 +108,7 @@ class Picture:
 
 
 def picture(
-    figure: Figure, folder: Path, name: str, *, title: str, caption: str, alt: str = ""
+    figure: "Figure", folder: Path, name: str, *, title: str, caption: str, alt: str = ""
 ) -> Picture:
     """Write a figure as NAME.png and NAME.pdf; return the picture for a page.
 

@@ -50,7 +50,8 @@ def search(
         no error; the study's records say why it failed.
 
     Raises:
-        InvalidInput: The plan or the data is wrong, a study of that name exists, the storage
+        InvalidInput: The plan or the data is wrong, W&B would refuse a setting of the user or
+            finds no API key for a plan that is online, a study of that name exists, the storage
             cannot be written, no cluster answers, or no node can hold a trial.
         StudyInterrupted: Ctrl-C or SIGTERM stopped the study.
         WorkFailed: Trials are left for another reason, such as a full disk.
@@ -72,10 +73,12 @@ def search(
         2
     """
     from galaxytune.cluster import ray_connection, trials_at_once
+    from galaxytune.tracking import check_wandb
 
     asked = _plan_of(plan)
     where = cluster_of(cluster)
     open_galaxies(Path(asked.data))  # the cheap checks, before Ray is asked for
+    check_wandb(asked.wandb)
     with ray_connection(where):
         trials_at_once(asked.cpus_per_trial, asked.gpus_per_trial)  # an impossible plan is refused
         with writing_to_a_given_place():

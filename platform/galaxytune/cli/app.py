@@ -75,10 +75,8 @@ def main() -> None:
     """Run the command line with the arguments of this process; always raise SystemExit at the end.
 
     SystemExit holds the exit code. Without arguments the help is shown. An error of the command is
-    printed on standard error, with its traceback if `--debug` was given. The variable
-    WANDB_SERVICE is removed from the environment.
+    printed on standard error, with its traceback if `--debug` was given.
     """
-    os.environ.pop("WANDB_SERVICE", None)  # a parent's W&B service would write elsewhere
     _debugging.is_on = False
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)

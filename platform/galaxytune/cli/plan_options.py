@@ -29,7 +29,9 @@ _METAVARS = {
     "grid": "KEY=[VALUE,...]",
     "pack": "auto|off|N",
 }
-_DEFAULTS = {"wandb": "online where there is an API key, else offline"}
+_DEFAULTS = {
+    "wandb": "the mode of W&B's own settings, else online if there is an API key, else offline"
+}
 
 
 def takes_plan_keys(

@@ -10,3 +10,6 @@ from .probing import PACKING_PROBE as PACKING_PROBE
 from .probing import probe_on_cluster as probe_on_cluster
 from .probing import probe_request as probe_request
 from .probing import tasks_sent_whole as tasks_sent_whole
+from .python_process import move_current_folder_last as move_current_folder_last
+from .python_process import python_command as python_command
+from .python_process import python_environment as python_environment

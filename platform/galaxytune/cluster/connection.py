@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from galaxytune.cluster.python_process import absolute_python_path, own_folders
 from search_spaces.declaration import InvalidInput
 from trainables.files import one_line
 
@@ -32,6 +33,8 @@ ENVIRONMENT = {
 # `ray.init` sets these variables in the driver's own process.
 _AUTH_MODE = "RAY_AUTH_MODE"
 _SET_BY_RAY = (_AUTH_MODE, "PYTHONBREAKPOINT")
+_PATH = "PYTHONPATH"
+_OWN_FOLDERS = tuple(own_folders())
 
 # Tune sets this variable for the processes of its actors. If a local Ray sets it for all
 # processes, an actor gets a process that runs already, which saves a start of Python and an
@@ -87,12 +90,16 @@ def check_address(where: ClusterAddress) -> None:
 def _environment() -> Iterator[None]:
     """Set the variables of ENVIRONMENT in this process's environment while the block runs.
 
-    At the end the earlier values are restored, also of the two variables that Ray itself sets, and
-    Ray's own copy of the authentication mode. With a wrong copy, this process could not use a
-    cluster that it connects to later.
+    PYTHONPATH loses its relative entries, because Ray's processes inherit the variable. At the end
+    the earlier values are restored, also of the two variables that Ray itself sets, and Ray's own
+    copy of the authentication mode. With a wrong copy, this process could not use a cluster that
+    it connects to later.
     """
-    before = {name: os.environ.get(name) for name in (*ENVIRONMENT, *_SET_BY_RAY)}
+    before = {name: os.environ.get(name) for name in (*ENVIRONMENT, *_SET_BY_RAY, _PATH)}
     os.environ.update(ENVIRONMENT)
+    path = absolute_python_path()
+    if path or before[_PATH] is not None:
+        os.environ[_PATH] = path
     try:
         yield
     finally:
@@ -206,6 +213,17 @@ def local_ray_ahead(where: ClusterAddress, is_likely: bool = True) -> Iterator[N
                     ray.shutdown()
 
 
+def _job_config() -> Any:
+    """Return the JobConfig of a job whose workers do not import from this process's folder.
+
+    By default Ray puts the current folder of this process first on the path of its workers. Ray
+    leaves that out for jobs of a Ray client, and takes the folders that are named here.
+    """
+    from ray.job_config import JobConfig  # noqa: TID251
+
+    return JobConfig(_client_job=True, _py_driver_sys_path=list(_OWN_FOLDERS))
+
+
 def _connect(where: ClusterAddress) -> None:
     """Connect to the running cluster at `where.address`; InvalidInput if no cluster answers."""
     import ray  # noqa: TID251
@@ -214,6 +232,7 @@ def _connect(where: ClusterAddress) -> None:
     try:
         ray.init(
             address=where.address,
+            job_config=_job_config(),
             log_to_driver=False,
             logging_level=logging.ERROR,
             runtime_env={"env_vars": ENVIRONMENT},
@@ -228,6 +247,7 @@ def _start_local(where: ClusterAddress) -> None:
 
     ray.init(
         address="local",
+        job_config=_job_config(),
         num_cpus=where.local_cpus,
         num_gpus=where.local_gpus,
         runtime_env={"env_vars": _AS_TUNE},

@@ -126,7 +126,7 @@ def run_training_probe(
     """
     try:
         child = subprocess.run(
-            [sys.executable, "-m", module],
+            [sys.executable, "-P", "-m", module],  # -P: no file of the current folder is a module
             input=json.dumps(request),
             capture_output=True,
             text=True,

@@ -42,7 +42,7 @@ from galaxytune.doctor.training_checks import (
     probed_configs,
     training_check,
 )
-from galaxytune.plan import StudyPlan, WandbMode
+from galaxytune.plan import StudyPlan
 from galaxytune.tracking import default_wandb_mode
 from search_spaces.declaration import InvalidInput
 from trainables.files import one_line
@@ -98,7 +98,7 @@ def run_doctor(
     checks.append(data_check(data))
     if checks[-1].status == "failed":
         data = None
-    checks.append(wandb_check(_wandb_mode(plan), storage))
+    checks.append(_wandb_check(plan, storage))
     checks += weight_checks(plan)
     with ExitStack() as stack:
         try:
@@ -114,9 +114,13 @@ def run_doctor(
         return _diagnosis([*checks, *training], cost)
 
 
-def _wandb_mode(plan: StudyPlan | None) -> WandbMode:
-    """Return the plan's W&B mode, or without a plan the default mode."""
-    return default_wandb_mode() if plan is None else plan.wandb
+def _wandb_check(plan: StudyPlan | None, storage: Path) -> Check:
+    """Return the check of W&B in the plan's mode, or without a plan in the default mode."""
+    try:
+        mode = default_wandb_mode() if plan is None else plan.wandb
+    except InvalidInput as error:
+        return Check("W&B", "failed", one_line(error), "correct it, or give --wandb")
+    return wandb_check(mode, storage)
 
 
 def _shares(plan: StudyPlan | None) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 from galaxytune.cluster import versions
 from galaxytune.doctor.health_check import Check, HealthStatus
 from galaxytune.plan import StudyPlan, WandbMode
-from galaxytune.tracking import has_wandb_key, wandb_host
+from galaxytune.tracking import ask_wandb
 from search_spaces.declaration import InvalidInput, architecture_names, config_from_values
 from trainables.architectures import check_network
 from trainables.files import one_line
@@ -103,28 +103,44 @@ def data_check(data: Path | None) -> Check:
 def wandb_check(mode: WandbMode, storage: Path) -> Check:
     """Return the check of Weights & Biases.
 
-    mode: with `online` the check fails if no API key is found or the server of `wandb_host` does
-    not answer within 5 s; with `offline` the check is `ok` and tells where runs are written; with
-    `disabled` the check is skipped. storage: the folder of the studies, for the text.
+    mode: with `online` the check fails if no API key is found or the server does not answer within
+    5 s; with `offline` the check tells where runs are written; with both the check fails if W&B
+    refuses a setting of the user. With `disabled` the check is skipped. storage: the folder of the
+    studies, for the text.
     """
     if mode == "disabled":
         return Check("W&B", "skipped", "disabled: no runs are written")
+    try:
+        wandb = ask_wandb()
+    except InvalidInput as error:
+        return Check("W&B", "failed", str(error), "install wandb again, or --wandb disabled")
+    if mode == "online" and wandb.key_problem is not None:
+        remedy = "`wandb login` or WANDB_API_KEY; or --wandb offline, and `wandb sync` later"
+        return Check("W&B", "failed", f"online, but {wandb.key_problem}", remedy)
+    silence = _silence(wandb.host) if mode == "online" else None
+    if silence is not None:
+        remedy = "check the network, a proxy and WANDB_BASE_URL; or --wandb offline"
+        return Check(
+            "W&B", "failed", f"online, but {wandb.host} does not answer: {silence}", remedy
+        )
+    if wandb.problems:
+        remedy = "correct this setting, or --wandb disabled"
+        return Check("W&B", "failed", "; ".join(wandb.problems), remedy)
     if mode == "offline":
         return Check("W&B", "ok", f"offline: runs are kept in {storage}/NAME/wandb")
-    if not has_wandb_key():
-        remedy = "`wandb login` or WANDB_API_KEY; or --wandb offline, and `wandb sync` later"
-        found = f"online, but there is no API key for {wandb_host()}"
-        return Check("W&B", "failed", found, remedy)
+    return Check("W&B", "ok", f"online: there is an API key, and {wandb.host} answers")
+
+
+def _silence(host: str) -> str | None:
+    """Return why a server does not answer within 5 s; None if it answers."""
     try:
-        head = urllib.request.Request(wandb_host(), method="HEAD")
+        head = urllib.request.Request(host, method="HEAD")
         urllib.request.urlopen(head, timeout=_REACH_SECONDS).close()
     except urllib.error.HTTPError:
         pass  # an HTTP error is an answer, too
     except (OSError, ValueError, HTTPException) as error:
-        found = f"online, but {wandb_host()} does not answer: {one_line(error)}"
-        remedy = "check the network, a proxy and WANDB_BASE_URL; or --wandb offline"
-        return Check("W&B", "failed", found, remedy)
-    return Check("W&B", "ok", f"online: there is an API key, and {wandb_host()} answers")
+        return one_line(error)
+    return None
 
 
 def weight_checks(plan: StudyPlan | None) -> Iterator[Check]:

@@ -4,7 +4,7 @@ The study's folder holds everything that W&B shows, so a run can always be writt
 a run follows from the study and the trial. If W&B refuses a run online, cannot be reached, or is
 too slow at the end, the process is replaced by a process that works offline. The new process
 writes every run that is not whole from its curve. The command `wandb sync`, which a person runs
-later, sends these runs.
+later, sends these runs. A warning says what has happened, never what is still to happen.
 """
 
 import json
@@ -13,14 +13,15 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 
 from analysis.records import TrialRecord
+from galaxytune.cluster import python_command, python_environment
 from galaxytune.study import StudyFolder
+from galaxytune.tracking.mirror_log import MirrorLog
+from galaxytune.tracking.wandb_messages import Message, closing_message, logging_message
 from search_spaces.declaration import TrainingProtocol
 from trainables.files import read_json_lines
 from trainables.training import EpochReport
@@ -31,8 +32,6 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 _ATTEMPTS = 3  # processes in all; the first may fail because W&B cannot be reached
 _LOG = "mirror.log"
 _RECORD = "record"  # key of a value that is not sent to the W&B process
-
-Message = dict[str, Any]
 
 
 class WandbMirror:
@@ -58,6 +57,7 @@ class WandbMirror:
         self._running: dict[str, Message] = {}  # by trial id, the message that opens each open run
         self._records: dict[str, TrialRecord] = {}  # of the trials that have ended
         self._told_all = False
+        self._log = MirrorLog(folder.wandb / _LOG)
         self._thread: threading.Thread | None = None
 
     def study_started(self, num_trials: int, num_epochs: int, ended: list[TrialRecord]) -> None:
@@ -79,7 +79,7 @@ class WandbMirror:
 
     def epoch_reported(self, trial_id: str, report: EpochReport) -> None:
         """Queue one epoch to be logged; the step in W&B is the epoch's number."""
-        self._queue.put(_logging(trial_id, report))
+        self._queue.put(logging_message(trial_id, report))
 
     def trial_paused(self, trial_id: str, epoch: int) -> None:
         """Do nothing, because the run stays open until the trial has ended."""
@@ -88,7 +88,7 @@ class WandbMirror:
         """Queue the summary and the end of the run; a run of an earlier driver is opened first."""
         if record.id not in self._started:
             self.trial_started(record.id, record.config, record.published)
-        self._queue.put({**_closing(record), _RECORD: record})
+        self._queue.put({**closing_message(record), _RECORD: record})
 
     def study_noted(self, sentence: str) -> None:
         """Do nothing, because W&B holds only trials."""
@@ -96,9 +96,10 @@ class WandbMirror:
     def close(self) -> None:
         """Wait until all messages are written: at most 60 s, and 60 s more to write them offline.
 
-        After the first 60 s the process is killed and replaced by an offline process. If not all
-        messages are written in the end, a warning is logged, and `is_whole` is False. Nothing is
-        done if the study has not started.
+        After the first 60 s the process is killed and replaced by an offline process. If runs were
+        written offline although the plan is online, or if not all messages are written in the end,
+        a warning is logged; in the second case `is_whole` is False. Each wrong setting of W&B
+        that was ignored is named in a warning. Nothing is done if the study has not started.
         """
         if self._thread is None:
             return
@@ -107,8 +108,13 @@ class WandbMirror:
         if self._thread.is_alive():
             _end(self._process)
             self._thread.join(_SECONDS_TO_CLOSE)
+        for line in self._log.ignored():
+            _log.warning("W&B: %s", line)
         if not self.is_whole:
-            _log.warning("W&B did not take every run; `galaxytune resume` writes the rest")
+            _log.warning("W&B: %s", self._left_out())
+        elif self._mode != self.plan.wandb:
+            place = self.folder.wandb
+            _log.warning("W&B: runs are written offline, `wandb sync` sends them from %s", place)
 
     def _start(self) -> subprocess.Popen[str]:
         """Start a W&B process in the current mode, and return the process.
@@ -116,12 +122,14 @@ class WandbMirror:
         The output of the process is appended to mirror.log in the folder `wandb`. OSError is
         raised if the process cannot be started.
         """
-        environment = {k: v for k, v in os.environ.items() if k != "WANDB_SERVICE"}
+        environment = python_environment()
+        environment.pop("WANDB_SERVICE", None)  # a parent's W&B service would write elsewhere
         folder, plan = self.folder, self.plan
-        command = [sys.executable, "-m", "galaxytune.tracking.wandb_process"]
-        with (folder.wandb / _LOG).open("ab") as log:
+        arguments = (str(folder.path), str(folder.mirrored_file), plan.name, self._mode)
+        self._log.begin()
+        with self._log.path.open("ab") as log:
             return subprocess.Popen(
-                [*command, str(folder.path), str(folder.mirrored_file), plan.name, self._mode],
+                python_command("galaxytune.tracking.wandb_process", *arguments),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -147,12 +155,12 @@ class WandbMirror:
             _end(self._process)
             if self.is_whole or not attempts_left:
                 return
-            _log.warning("W&B: %s; runs are written offline, `wandb sync` sends them", self._why())
-            self._mode = "offline"
+            why, self._mode = self._why(), "offline"
             try:
                 self._process = self._start()
             except OSError:
                 return
+            _log.warning("W&B: %s; another process, which works offline, has begun", why)
 
     def _pass_on(self) -> None:
         """Send a new process the runs that are not whole, then each message until the end.
@@ -204,7 +212,7 @@ class WandbMirror:
             record = self._records[trial_id]
             yield self._opening(trial_id, record.config, record.published)
             yield from self._epochs(trial_id)
-            yield _closing(record)
+            yield closing_message(record)
         for trial_id, message in self._running.items():
             yield message
             yield from self._epochs(trial_id)
@@ -222,7 +230,7 @@ class WandbMirror:
     def _epochs(self, trial_id: str) -> Iterator[Message]:
         """Yield a message for each epoch that a trial's curve in the study's folder holds."""
         for report in self.folder.curve(trial_id):
-            yield _logging(trial_id, report)
+            yield logging_message(trial_id, report)
 
     def _tell(self, message: Message) -> None:
         """Send a message to the process; OSError if the process has ended."""
@@ -230,33 +238,18 @@ class WandbMirror:
         self._process.stdin.write(json.dumps(message) + "\n")
         self._process.stdin.flush()
 
+    def _left_out(self) -> str:
+        """Return in one sentence for how many trials no run is whole, and why."""
+        whole = {mark["id"] for mark in read_json_lines(self.folder.mirrored_file)}
+        left = len(self._records.keys() - whole)
+        told = f"{left} of {len(self._records)} ended trials have no whole run: {self._why()}"
+        return f"{told} (see {self._log.path}); `galaxytune resume` tries again"
+
     def _why(self) -> str:
-        """Return the last line of mirror.log, or `too slow` if the log is empty.
-
-        The line may come from an earlier process.
-        """
-        lines = (self.folder.wandb / _LOG).read_text(errors="replace").split("\n")
-        return next((line for line in reversed(lines) if line.strip()), "too slow")
-
-
-def _logging(trial_id: str, report: EpochReport) -> Message:
-    """Return the message that logs an epoch, with its numbers as floats by name."""
-    values = {name: float(value) for name, value in report.as_values().items()}
-    return {"do": "log", "trial": trial_id, "report": values}
-
-
-def _closing(record: TrialRecord) -> Message:
-    """Return the message that writes the summary of a trial and ends its run."""
-    summary = {
-        "status": record.status,
-        "reason": record.reason,
-        "best_epoch": record.best_epoch,
-        "best_val_rmse": record.val_rmse,
-        "best_tree_residual": record.tree_residual,
-        "epochs": record.epochs,
-        "device_seconds": record.device_seconds,
-    }
-    return {"do": "close", "trial": record.id, "summary": summary}
+        """Return why the current process has failed, by mirror.log or else by its exit code."""
+        code = self._process.returncode
+        silent = "too slow" if code == -signal.SIGKILL else f"its process ended with code {code}"
+        return self._log.failure() or silent
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -1,0 +1,5 @@
+"""The import of matplotlib, whatever the user's settings of matplotlib are."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,1 @@
+from .matplotlib_import import import_matplotlib as import_matplotlib
