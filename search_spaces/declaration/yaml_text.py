@@ -99,5 +99,6 @@ def _reason(error: Exception) -> str:
         problem = "a tab stands where only spaces may stand"
     elif "end" in problem and "stream" in problem:
         problem = "the file ends too early"
-    context = f" {error.context}:" if getattr(error, "context", None) else ""
-    return f"line {mark.line + 1}:{context} {problem}"
+    context = getattr(error, "context", None)
+    where = f" {context}:" if context else ""
+    return f"line {mark.line + 1}:{where} {problem}"

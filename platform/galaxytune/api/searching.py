@@ -8,7 +8,7 @@ from galaxytune.api.study import Study, cluster_of, report_folders, run_trials
 from galaxytune.cluster import ClusterAddress
 from galaxytune.plan import StudyPlan, make_plan, plan_values
 from galaxytune.study import StudyFolder, leaderboard_of, new_study, open_folder
-from search_spaces.declaration import InvalidInput
+from search_spaces.declaration import InvalidInput, given_path
 from trainables.files import writing_to_a_given_place
 from trainables.galaxies import open_galaxies
 
@@ -74,12 +74,12 @@ def search(
     from galaxytune.cluster import ray_connection, trials_at_once
 
     asked = _plan_of(plan)
-    where = cluster_of(cluster)
+    where, folder = cluster_of(cluster), given_path(storage)
     open_galaxies(Path(asked.data))  # the cheap checks, before Ray is asked for
     with ray_connection(where):
         trials_at_once(asked.cpus_per_trial, asked.gpus_per_trial)  # an impossible plan is refused
         with writing_to_a_given_place():
-            study = Study(new_study(asked, Path(storage)))
+            study = Study(new_study(asked, folder))
         run_trials(study.folder, where, observers)
     return study
 
@@ -91,7 +91,7 @@ def _plan_of(plan: StudyPlan | Mapping[str, Any] | str | Path) -> StudyPlan:
     if isinstance(plan, Mapping):
         return make_plan(plan)
     if isinstance(plan, str | Path):
-        return make_plan(plan_values(Path(plan), {}))
+        return make_plan(plan_values(given_path(plan), {}))
     kind = type(plan).__name__
     raise InvalidInput(f"a plan must be a StudyPlan, a mapping or the path of a file, got {kind}")
 
@@ -125,7 +125,7 @@ def open_study(name: str, *, storage: str | Path = _STUDIES) -> "Study":
         >>> galaxytune.open_study("first").plan.trials
         2
     """
-    return Study(open_folder(Path(storage), name))
+    return Study(open_folder(given_path(storage), name))
 
 
 def rank(*studies: "Study") -> "Leaderboard":

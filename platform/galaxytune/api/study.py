@@ -17,7 +17,7 @@ from galaxytune.study import (
     study_status,
     write_study_findings,
 )
-from search_spaces.declaration import InvalidInput
+from search_spaces.declaration import InvalidInput, given_path
 from trainables.files import writing_to_a_given_place
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ def report_folders(
     """
     from galaxytune.models import report_studies
 
-    given = None if images is None else Path(images)
+    given = None if images is None else given_path(images)
     with writing_to_a_given_place():
         return report_studies(
-            folders, Path(out_dir), given, on_step=on_step or (lambda step: None)
+            folders, given_path(out_dir), given, on_step=on_step or (lambda step: None)
         )
 
 
@@ -439,8 +439,9 @@ class Study:
         from galaxytune.models import export_best
 
         with writing_to_a_given_place():
-            export_best(self.folder, Path(out_dir), formats=formats)
-        return load_model(out_dir)
+            out = given_path(out_dir)
+            export_best(self.folder, out, formats=formats)
+        return load_model(out)
 
     def leaderboard_figure(self) -> "Figure":
         """Draw the validation RMSE of the best 40 trials that have ended.

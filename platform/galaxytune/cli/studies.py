@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from galaxytune.cli.options import STUDIES, Address, AsJson, LocalCpus, LocalGpus, Storage
+from galaxytune.cli.options import (
+    STUDIES,
+    Address,
+    AsJson,
+    LocalCpus,
+    LocalGpus,
+    Storage,
+    whole_path,
+)
 from galaxytune.cli.plan_options import plan_from_options, takes_plan_keys
 from galaxytune.cli.terminal import print_json, say, show_table
 from galaxytune.plan import CHANGEABLE, StudyPlan
@@ -134,7 +142,9 @@ def status(
 def leaderboard(
     names: Names,
     as_json: AsJson = False,
-    figure: Annotated[Path | None, typer.Option(help="Also write figures to this folder.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(callback=whole_path, help="Also write figures to this folder.")
+    ] = None,
     storage: Storage = STUDIES,
 ) -> None:
     """List the trials of one or more studies, the best trial first, and the noise floor.
