@@ -157,6 +157,7 @@ def report(
     out_dir: str | Path,
     *,
     images: str | Path | None = None,
+    data: str | Path | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> Path:
     """Write a report of one or more studies on the same galaxies.
@@ -170,6 +171,8 @@ def report(
             The folder is made if it does not exist.
         images: Folder, zip or catalog of the survey's JPEGs, named by galaxy id. The report shows
             up to three of them that are test galaxies. None for no such images.
+        data: The galaxy file of the studies, if it is no longer where their plans say. A file with
+            other arrays is refused. The plans stay as they are.
         on_step: Is called with a text before each network predicts, with the title of each section
             that is written, and with a note, which begins with ``note: ``, on what is missing.
 
@@ -189,4 +192,4 @@ def report(
         'report.html'
     """
     folders = _folders_of([studies] if isinstance(studies, Study) else list(studies))
-    return report_folders(folders, out_dir, images=images, on_step=on_step)
+    return report_folders(folders, out_dir, images=images, data=data, on_step=on_step)

@@ -11,9 +11,11 @@ from galaxytune.study import (
     StudyFolder,
     change_plan,
     check_data_unchanged,
+    data_at,
     leaderboard_of,
     outcome_lines,
     plan_kept_if_refused,
+    store_moved_data,
     study_status,
     write_study_findings,
 )
@@ -67,6 +69,7 @@ def report_folders(
     out_dir: str | Path,
     *,
     images: str | Path | None,
+    data: str | Path | None,
     on_step: Callable[[str], None] | None,
 ) -> Path:
     """Write a report of the studies in some folders; return the path of the page, report.html.
@@ -76,7 +79,7 @@ def report_folders(
     from galaxytune.models import report_studies
 
     given = None if images is None else given_path(images)
-    with writing_to_a_given_place():
+    with data_at(folders, data), writing_to_a_given_place():
         return report_studies(
             folders, given_path(out_dir), given, on_step=on_step or (lambda step: None)
         )
@@ -266,6 +269,7 @@ class Study:
     def resume(
         self,
         *,
+        data: str | Path | None = None,
         cluster: ClusterAddress | None = None,
         observers: "Sequence[StudyObserver] | None" = None,
         **changes: Any,
@@ -276,6 +280,8 @@ class Study:
         unless a key of the plan is changed. Ctrl-C acts as in `search`.
 
         Args:
+            data: The study's galaxy file, if it is no longer where the plan says. A file with
+                other arrays is refused. The plan then names the new path.
             cluster: Where to run; see `search`.
             observers: Objects that are told what happens; see `search`.
             **changes: Keys of the plan to change first: ``trials``, ``cpus_per_trial``,
@@ -290,9 +296,9 @@ class Study:
             This study.
 
         Raises:
-            InvalidInput: The data has changed, a change is wrong, a network is not available,
-                another process runs the study, no cluster answers, or no node can hold a trial.
-                The plan is then as it was before the call.
+            InvalidInput: The data is missing or has changed, a change is wrong, a network is not
+                available, another process runs the study, no cluster answers, or no node can hold
+                a trial. The plan is then as it was before the call.
             StudyInterrupted: Ctrl-C or SIGTERM stopped the study.
             WorkFailed: Trials are left for another reason, such as a full disk.
 
@@ -304,9 +310,10 @@ class Study:
         """
         from galaxytune.plan import check_networks
 
-        check_data_unchanged(self.folder)
-        with plan_kept_if_refused(self.folder):
+        with data_at([self.folder], data), plan_kept_if_refused(self.folder):
+            check_data_unchanged(self.folder)
             change_plan(self.folder, changes)
+            store_moved_data(self.folder)
             check_networks(self.folder.plan)
             run_trials(self.folder, cluster_of(cluster), observers)
         return self
@@ -316,6 +323,7 @@ class Study:
         *,
         num_seeds: int = 5,
         num_best: int = 3,
+        data: str | Path | None = None,
         cluster: ClusterAddress | None = None,
         observers: "Sequence[StudyObserver] | None" = None,
     ) -> "Confirmation":
@@ -328,6 +336,9 @@ class Study:
             num_seeds: Fresh seeds for each config, at least 1.
             num_best: How many of the best configs are trained again, at least 1. There are fewer
                 if fewer trials are complete; trials that differ only in the seed count once.
+            data: The study's galaxy file, if it is no longer where the plan says. A file with
+                other arrays is refused. The study of the trainings
+                reads this file.
             cluster: Where to run; see `search`.
             observers: Objects that are told what happens; see `search`.
 
@@ -357,19 +368,21 @@ class Study:
         from galaxytune.tracking import default_observers
 
         told = default_observers() if observers is None else observers
-        return confirm_study(
-            self.folder,
-            num_seeds=num_seeds,
-            num_best=num_best,
-            where=cluster_of(cluster),
-            observers=told,
-        )
+        with data_at([self.folder], data):
+            return confirm_study(
+                self.folder,
+                num_seeds=num_seeds,
+                num_best=num_best,
+                where=cluster_of(cluster),
+                observers=told,
+            )
 
     def report(
         self,
         out_dir: str | Path,
         *,
         images: str | Path | None = None,
+        data: str | Path | None = None,
         on_step: Callable[[str], None] | None = None,
     ) -> Path:
         """Write every figure and one self-contained page about this study.
@@ -381,6 +394,8 @@ class Study:
             out_dir: Folder for ``report.html``, ``findings.txt``, tables and figures, which is
                 made if it does not exist.
             images: The survey's JPEGs, of which up to three are shown; see `galaxytune.report`.
+            data: The study's galaxy file, if it is no longer where the plan says. A file with
+                other arrays is refused. The plan stays as it is.
             on_step: Is called with a text about each step; see `galaxytune.report`.
 
         Returns:
@@ -397,13 +412,14 @@ class Study:
             >>> galaxytune.open_study("first").report("report").exists()
             True
         """
-        return report_folders([self.folder], out_dir, images=images, on_step=on_step)
+        return report_folders([self.folder], out_dir, images=images, data=data, on_step=on_step)
 
     def export(
         self,
         out_dir: str | Path,
         *,
         formats: "ModelFormat | Collection[ModelFormat]" = "folder",
+        data: str | Path | None = None,
     ) -> "Model":
         """Write the best config with weights, metrics, provenance and a model card.
 
@@ -417,6 +433,8 @@ class Study:
                 and ``torch`` adds ``model.pt2``. Each of the two files maps images [B, 3, S, S]
                 float32 in 0..1, where S is the side of the training images in pixels, to vote
                 fractions [B, 37] without galaxytune; the model card shows how.
+            data: The study's galaxy file, if it is no longer where the plan says. A file with
+                other arrays is refused. The plan stays as it is.
 
         Returns:
             The exported model, loaded from the folder.
@@ -438,7 +456,7 @@ class Study:
         """
         from galaxytune.models import export_best
 
-        with writing_to_a_given_place():
+        with data_at([self.folder], data), writing_to_a_given_place():
             out = given_path(out_dir)
             export_best(self.folder, out, formats=formats)
         return load_model(out)

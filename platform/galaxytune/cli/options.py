@@ -22,6 +22,26 @@ def whole_path(given: Path | None) -> Path | None:
 DataFile = Annotated[
     Path, typer.Option("--data", callback=whole_path, help="Galaxy file (npz) to train on.")
 ]
+MovedData = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="FILE",
+        callback=whole_path,
+        help="The study's galaxy file, if it is no longer at the path in the study's plan.yaml. A "
+        "file with other arrays is refused.",
+    ),
+]
+StoredData = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="FILE",
+        callback=whole_path,
+        help="The study's galaxy file, if it is no longer at the path in the study's plan.yaml, "
+        "which then names the new path. A file with other arrays is refused.",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="Give a hyperparameter a value: KEY=VALUE; may be repeated."),

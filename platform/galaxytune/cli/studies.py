@@ -12,7 +12,9 @@ from galaxytune.cli.options import (
     AsJson,
     LocalCpus,
     LocalGpus,
+    MovedData,
     Storage,
+    StoredData,
     whole_path,
 )
 from galaxytune.cli.plan_options import plan_from_options, takes_plan_keys
@@ -78,6 +80,7 @@ def search(
 @takes_plan_keys(CHANGEABLE, default="as before")
 def resume(
     name: str,
+    data: StoredData = None,
     address: Address = None,
     local_cpus: LocalCpus = None,
     local_gpus: LocalGpus = None,
@@ -101,7 +104,7 @@ def resume(
         done, asked = len(study.records()), changes.get("trials", study.plan.trials)
         left = "" if ended is not None else f", {asked - done} are left"
         headline = f"study {name}: {done} of {asked} trials have ended{left}"
-        study.resume(cluster=where, observers=[SearchProgress(headline)], **changes)
+        study.resume(data=data, cluster=where, observers=[SearchProgress(headline)], **changes)
         _say_outcome(study)
 
 
@@ -178,6 +181,7 @@ def report(
         Path | None,
         typer.Option(help="Folder or zip of the survey's JPEGs, of which some are shown."),
     ] = None,
+    data: MovedData = None,
     storage: Storage = STUDIES,
 ) -> None:
     """Write every figure and a self-contained report.html of one or more studies.
@@ -187,7 +191,7 @@ def report(
     from galaxytune import api
 
     studies = [_study(storage, name) for name in names]
-    page = api.report(studies, out_dir, images=images, on_step=say_step)
+    page = api.report(studies, out_dir, images=images, data=data, on_step=say_step)
     say(f"report: {page}")
 
 
@@ -204,6 +208,7 @@ def confirm(
     seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds for each config.")] = 5,
     top: Annotated[int, typer.Option(min=1, help="Number of the best configs to train.")] = 3,
     as_json: AsJson = False,
+    data: MovedData = None,
     address: Address = None,
     local_cpus: LocalCpus = None,
     local_gpus: LocalGpus = None,
@@ -220,6 +225,7 @@ def confirm(
     confirmed = _study(storage, name).confirm(
         num_seeds=seeds,
         num_best=top,
+        data=data,
         cluster=ClusterAddress(address, local_cpus, local_gpus),
         observers=[SearchProgress()],
     )

@@ -1,4 +1,4 @@
-"""Functions that make a study, open a study, check its data, and change its plan."""
+"""Functions that make a study, open a study, and change its plan."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -81,20 +81,6 @@ def open_folder(storage: Path, name: str) -> StudyFolder:
         hint = did_you_mean(name, known) if known else "; there are none"
         raise InvalidInput(f"no study {name!r} in {os.fspath(storage)}{hint}")
     return folder
-
-
-def check_data_unchanged(folder: StudyFolder) -> None:
-    """Raise InvalidInput if the data file is not the file that the study began with.
-
-    The arrays of the file are compared, so a copy at the same path passes. The whole file is read.
-    InvalidInput is also raised if the file is missing or damaged.
-    """
-    plan = folder.plan
-    if fingerprint(Path(plan.data)) != plan.provenance.data_fingerprint:
-        raise InvalidInput(
-            f"{plan.data} is not the file that study {plan.name!r} began with; "
-            "put that file back, or start a new study"
-        )
 
 
 def change_plan(folder: StudyFolder, changes: Mapping[str, Any]) -> None:

@@ -22,7 +22,11 @@ class StudyFolder:
     docs/study-folder.md describes each file. A file need not exist, except `plan_file`. A method
     that reads a damaged file raises InvalidInput, unless its docstring names another error.
 
-    path: the folder itself. The other attributes are paths in this folder.
+    path: the folder itself.
+    moved_data: the galaxy file that `plan` names in place of the stored path; None for the stored
+        path. See `data_at`.
+
+    The other attributes are paths in this folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,6 +47,7 @@ class StudyFolder:
         self.packing_file = path / "packing.json"
         self.wandb = path / "wandb"
         self.mirrored_file = self.wandb / "mirrored.jsonl"
+        self.moved_data: Path | None = None
         self._read: tuple[tuple[int, int], StoredPlan] | None = None
 
     @property
@@ -52,7 +57,9 @@ class StudyFolder:
 
     @property
     def plan(self) -> StoredPlan:
-        """The stored plan; the file is read again only after it has changed.
+        """The stored plan, with `moved_data` as its data file if there is one.
+
+        The file is read again only after it has changed.
 
         FileNotFoundError is raised if the folder has no plan.
         """
@@ -60,7 +67,10 @@ class StudyFolder:
         key = (state.st_mtime_ns, state.st_ino)
         if self._read is None or self._read[0] != key:
             self._read = key, read_plan(self.plan_file)
-        return self._read[1]
+        stored = self._read[1]
+        if self.moved_data is None:
+            return stored
+        return stored.model_copy(update={"data": str(self.moved_data)})
 
     def records(self) -> list[TrialRecord]:
         """Return the records of all ended trials, in the order in which the trials ended.

@@ -7,7 +7,6 @@ import pytest
 
 from galaxytune.study.creation import (
     change_plan,
-    check_data_unchanged,
     open_folder,
     plan_kept_if_refused,
 )
@@ -81,21 +80,6 @@ def test_a_name_is_given_once(begin_study: BeginStudy) -> None:
     begin_study()
     with pytest.raises(InvalidInput, match="^study 's' exists in .*`galaxytune resume s`"):
         begin_study()
-
-
-def test_data_that_has_changed_is_named(toy_npz: Path, tmp_path: Path) -> None:
-    own = tmp_path / "own.npz"
-    own.write_bytes(toy_npz.read_bytes())
-    folder = small_study(own, tmp_path / "studies")
-    check_data_unchanged(folder)
-    from trainables.galaxies.galaxy_file import save_galaxies
-    from trainables.simulation.galaxies import simulate_galaxies
-
-    others = simulate_galaxies(60, seed=2)
-    names = ("images", "target", "ids", "num_votes")
-    save_galaxies(own, {name: getattr(others, name) for name in names})
-    with pytest.raises(InvalidInput, match="own.npz is not the file that study 's' began with"):
-        check_data_unchanged(folder)
 
 
 def test_fewer_trials_than_have_ended_are_refused(begin_study: BeginStudy) -> None:
