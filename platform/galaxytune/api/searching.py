@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 from galaxytune.api.study import Study, cluster_of, report_folders, run_trials
 from galaxytune.cluster import ClusterAddress
 from galaxytune.plan import StudyPlan, make_plan, plan_values
-from galaxytune.study import StudyFolder, leaderboard_of, new_study, open_folder
+from galaxytune.study import (
+    StudyFolder,
+    check_free_name,
+    leaderboard_of,
+    new_study,
+    open_folder,
+)
 from search_spaces.declaration import InvalidInput, given_path
 from trainables.files import writing_to_a_given_place
 from trainables.galaxies import open_galaxies
@@ -50,8 +56,9 @@ def search(
         no error; the study's records say why it failed.
 
     Raises:
-        InvalidInput: The plan or the data is wrong, a study of that name exists, the storage
-            cannot be written, no cluster answers, or no node can hold a trial.
+        InvalidInput: The plan or the data is wrong, a study of that name exists, or its folder
+            holds other files, the storage cannot be written, no cluster answers, or no node can
+            hold a trial.
         StudyInterrupted: Ctrl-C or SIGTERM stopped the study.
         WorkFailed: Trials are left for another reason, such as a full disk.
         OSError: The disk refuses before the first trial, for example because it is full.
@@ -75,10 +82,11 @@ def search(
 
     asked = _plan_of(plan)
     where, folder = cluster_of(cluster), given_path(storage)
+    check_free_name(folder, asked.name)
     open_galaxies(Path(asked.data))  # the cheap checks, before Ray is asked for
     with ray_connection(where):
         trials_at_once(asked.cpus_per_trial, asked.gpus_per_trial)  # an impossible plan is refused
-        with writing_to_a_given_place():
+        with writing_to_a_given_place("name another --storage"):
             study = Study(new_study(asked, folder))
         run_trials(study.folder, where, observers)
     return study

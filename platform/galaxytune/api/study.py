@@ -132,8 +132,6 @@ class Study:
     def status(self) -> "StudyStatus":
         """Return whether the study runs or has ended, and how many trials have which status.
 
-        The file ``driver.lock`` is made in the study's folder if it does not exist.
-
         Returns:
             The status. ``study`` is the name. ``state`` is ``running``, ``finished`` or
             ``interrupted``. ``counts`` has the number of trials by status: ``complete``,
@@ -141,8 +139,7 @@ class Study:
             ``ended`` is the budget that ended the study before its last trial, in words, or None.
 
         Raises:
-            InvalidInput: The study's folder cannot be written, for example without permission, or
-                a file in the folder is damaged.
+            InvalidInput: A file in the study's folder is damaged, or cannot be read.
 
         Example:
             >>> import galaxytune
@@ -297,8 +294,8 @@ class Study:
 
         Raises:
             InvalidInput: The data is missing or has changed, a change is wrong, a network is not
-                available, another process runs the study, no cluster answers, or no node can hold
-                a trial. The plan is then as it was before the call.
+                available, another process runs the study, no cluster answers, no node can hold a
+                trial, or the folder cannot be written. The plan is then as it was before.
             StudyInterrupted: Ctrl-C or SIGTERM stopped the study.
             WorkFailed: Trials are left for another reason, such as a full disk.
 
@@ -310,6 +307,7 @@ class Study:
         """
         from galaxytune.plan import check_networks
 
+        self.folder.check_can_write()
         with data_at([self.folder], data), plan_kept_if_refused(self.folder):
             check_data_unchanged(self.folder)
             change_plan(self.folder, changes)

@@ -1,6 +1,7 @@
 from .budget import Budget as Budget
 from .checkpoint_keeper import CheckpointKeeper as CheckpointKeeper
 from .creation import change_plan as change_plan
+from .creation import check_free_name as check_free_name
 from .creation import new_study as new_study
 from .creation import open_folder as open_folder
 from .creation import plan_kept_if_refused as plan_kept_if_refused
