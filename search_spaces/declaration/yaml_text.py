@@ -20,6 +20,10 @@ _UNREADABLE = (
 )
 
 
+class _KeyTwice(yaml.MarkedYAMLError):
+    """An error: a key stands twice in a mapping."""
+
+
 class _Loader(yaml.SafeLoader):
     """A loader of plain YAML values that refuses a mapping in which a key stands twice.
 
@@ -27,7 +31,7 @@ class _Loader(yaml.SafeLoader):
     """
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """Return the node of a mapping; yaml.MarkedYAMLError if a key stands in it twice.
+        """Return the node of a mapping; _KeyTwice if a key stands in it twice.
 
         anchor: the name of the node's anchor, or None. Keys that `<<` merges into the mapping may
         stand in the mapping, too.
@@ -38,7 +42,7 @@ class _Loader(yaml.SafeLoader):
             line = key.start_mark.line + 1
             if (first := lines.get((key.tag, key.value))) is not None:
                 where = f"lines {first} and {line}" if line != first else f"line {line}"
-                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands twice, in {where}")
+                raise _KeyTwice(problem=f"{key.value!r} stands twice, in {where}")
             lines[key.tag, key.value] = line
         return node
 
@@ -78,6 +82,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"no file {path}") from None
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from None
+    except _KeyTwice as error:
+        raise InvalidInput(f"{path}: {error}") from None
     except _UNREADABLE as error:
         raise InvalidInput(f"{path} is not YAML: {_reason(error)}") from None
     if not isinstance(values, dict):

@@ -22,7 +22,7 @@ from search_spaces.declaration.yaml_text import read_yaml, yaml_value
         ("epochs: 1\n\ttrials: 2", "is not YAML: line 2: .*: a tab stands where only spaces may"),
         ("epochs: [1,\n", "is not YAML: line 2: .*: the file ends too early"),
         ("name: 'a", "is not YAML: line 1: .*: the file ends too early"),
-        ("a: 1\n\na: 2", "is not YAML: 'a' stands twice, in lines 1 and 3$"),
+        ("a: 1\n\na: 2", "plan.yaml: 'a' stands twice, in lines 1 and 3$"),
         ("b: {c: {a: 1}}\nset: [{a: 1, a: 2}]", "'a' stands twice, in line 2$"),
         ("grid:\n  - 1: x\n    1: x", "'1' stands twice, in lines 2 and 3$"),
         (None, "no file"),
