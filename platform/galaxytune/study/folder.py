@@ -149,7 +149,7 @@ class StudyFolder:
     def check_can_write(self) -> None:
         """Raise InvalidInput if this user may not write to the folder; nothing is written."""
         check_can_write(
-            self.path, "copy the study to a folder that you may write to, and name that --storage"
+            self.path, "copy the study to a folder that you may write to, and give it as --storage"
         )
 
     def lock(self) -> FileLock:
