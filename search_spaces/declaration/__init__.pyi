@@ -6,9 +6,8 @@ from .errors import WorkFailed as WorkFailed
 from .frozen_config import FrozenConfig as FrozenConfig
 from .frozen_config import build as build
 from .frozen_config import did_you_mean as did_you_mean
-from .frozen_config import read_yaml as read_yaml
 from .frozen_config import to_yaml as to_yaml
-from .frozen_config import yaml_value as yaml_value
+from .given_paths import given_path as given_path
 from .known_architectures import architecture_names as architecture_names
 from .known_architectures import config_class as config_class
 from .known_architectures import config_from_values as config_from_values
@@ -28,3 +27,5 @@ from .training_protocol import Patience as Patience
 from .training_protocol import RotationDegrees as RotationDegrees
 from .training_protocol import ShearDegrees as ShearDegrees
 from .training_protocol import TrainingProtocol as TrainingProtocol
+from .yaml_text import read_yaml as read_yaml
+from .yaml_text import yaml_value as yaml_value

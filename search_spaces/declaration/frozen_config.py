@@ -3,7 +3,6 @@
 import difflib
 import inspect
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -11,18 +10,6 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from search_spaces.declaration.errors import InvalidInput
-
-# The errors of PyYAML for text that it cannot read: ValueError for a date such as 2026-13-01, and
-# others for a value that does not fit its tag, such as `!!bool x`.
-_UNREADABLE = (
-    yaml.YAMLError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    OverflowError,
-    RecursionError,
-)
 
 
 class FrozenConfig(BaseModel):
@@ -145,35 +132,3 @@ def to_yaml(config: FrozenConfig) -> str:
     `build` makes an equal config from the mapping in the text.
     """
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-
-
-def yaml_value(text: str) -> Any:
-    """Return the Python value that a YAML text describes, such as 0.1 for "0.1".
-
-    The rules are those of YAML 1.1: "yes" gives True, an empty text gives None, and "1e-3", which
-    has no point, gives a str. A text that is not YAML raises InvalidInput.
-    """
-    try:
-        return yaml.safe_load(text)
-    except _UNREADABLE as error:
-        raise InvalidInput(f"{text!r} is not a value ({' '.join(str(error).split())})") from None
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the mapping that a YAML file holds.
-
-    A file that is missing, unreadable, not YAML, or not a mapping raises InvalidInput with one
-    line. The keys are not checked; a key that is not a text is returned as YAML
-    reads the key.
-    """
-    try:
-        values = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise InvalidInput(f"no file {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}") from None
-    except _UNREADABLE as error:
-        raise InvalidInput(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict):
-        raise InvalidInput(f"{path} must hold keys and values, it holds {type(values).__name__}")
-    return values

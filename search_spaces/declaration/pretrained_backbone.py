@@ -64,6 +64,6 @@ class PretrainedBackbone(TrainingProtocol):
     ] = 0.75  # Zoobot 2.9 fine-tunes with 0.75
     head_dropout: Dropout = 0.1  # published: 0.1 before the output
 
-    epochs: Annotated[int, Field(ge=1)] = 50  # published: 50 epochs
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 50  # published: 50 epochs
     learning_rate: Annotated[float, Field(gt=0), FloatDistribution(1e-5, 1e-2, log=True)] = 1e-3
     # published: Adam's default; a whole backbone needs less, so the range begins lower

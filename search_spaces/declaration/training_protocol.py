@@ -19,7 +19,7 @@ from search_spaces.declaration.quiet_optuna import (
 )
 
 # With these aliases an architecture can change a default and does not repeat the range.
-Epochs = Annotated[int, Field(ge=1), STACKABLE]
+Epochs = Annotated[int, Field(ge=1, le=1_000_000), STACKABLE]
 Patience = Annotated[int, Field(ge=0), STACKABLE]
 BatchSize = Annotated[int, Field(ge=1), CategoricalDistribution((32, 64, 128, 256))]
 RotationDegrees = Annotated[
@@ -84,7 +84,7 @@ class TrainingProtocol(FrozenConfig):
 
     architecture: str
     # the random seed of the weights, the order of the galaxies, augmentation and dropout
-    seed: Annotated[int, Field(ge=0), STACKABLE] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32), STACKABLE] = 0
 
     # training length and optimiser
     epochs: Epochs = 300  # published: fit(epochs=300)

@@ -1,7 +1,6 @@
 from .atomic_files import DISK_REFUSES as DISK_REFUSES
 from .atomic_files import wait_for_disk as wait_for_disk
 from .atomic_files import write_atomically as write_atomically
-from .atomic_files import writing_to_a_given_place as writing_to_a_given_place
 from .checkpoint import BEST as BEST
 from .checkpoint import FROZEN as FROZEN
 from .checkpoint import LAST as LAST
@@ -16,6 +15,9 @@ from .checkpoint import save_weights as save_weights
 from .damage import DAMAGE as DAMAGE
 from .damage import PICKLE_DAMAGE as PICKLE_DAMAGE
 from .damage import one_line as one_line
+from .given_places import check_can_write as check_can_write
+from .given_places import write_if_allowed as write_if_allowed
+from .given_places import writing_to_a_given_place as writing_to_a_given_place
 from .json_lines import append_line as append_line
 from .json_lines import last_line_start as last_line_start
 from .json_lines import read_json_lines as read_json_lines

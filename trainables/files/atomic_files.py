@@ -3,11 +3,8 @@
 import errno
 import os
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-
-from search_spaces.declaration import InvalidInput
 
 # Error numbers of a disk that is full, is broken, or does not allow writing.
 DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
@@ -45,20 +42,3 @@ def wait_for_disk(path: Path) -> None:
     """
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-@contextmanager
-def writing_to_a_given_place() -> Iterator[None]:
-    """Raise InvalidInput if the block fails for a reason that another path would solve.
-
-    The reasons are: a file stands where a folder is needed, a folder stands where a file is
-    needed, or permission is denied (FileExistsError, NotADirectoryError, IsADirectoryError,
-    PermissionError). The block should write to a path that a person gave; the message names the
-    path of the error and asks for another path. Other errors, such as that of a full disk, pass
-    unchanged.
-    """
-    try:
-        yield
-    except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        place = error.filename2 or error.filename  # of a move, where the file was to go
-        raise InvalidInput(f"{error.strerror}: {place}; name another place") from None

@@ -1,6 +1,7 @@
+from .cache import cache_folder as cache_folder
+from .cache import writing_to_the_cache as writing_to_the_cache
 from .galaxy_file import DEFAULT_CROP as DEFAULT_CROP
 from .galaxy_file import Galaxies as Galaxies
-from .galaxy_file import cache_folder as cache_folder
 from .galaxy_file import fingerprint as fingerprint
 from .galaxy_file import open_galaxies as open_galaxies
 from .galaxy_file import save_galaxies as save_galaxies

@@ -12,6 +12,7 @@ import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from search_spaces.declaration import InvalidInput
 from trainables.decision_tree import NUM_ANSWERS
 from trainables.files import DAMAGE, one_line, write_atomically
+from trainables.galaxies.cache import cache_folder, writing_to_the_cache
 
 DEFAULT_CROP = 210  # pixels: the notebooks' centre crop of a Kaggle JPEG of 424 x 424 pixels
 _CHUNK = 1 << 22  # bytes that are read at a time
@@ -54,18 +56,6 @@ class Galaxies:
         return len(self.target)
 
 
-def cache_folder() -> Path:
-    """Return the folder for unpacked images and cached features; the folder may not exist.
-
-    The folder is $GALAXYTUNE_CACHE if the variable is set and not empty. Otherwise the folder is
-    `galaxytune` in $XDG_CACHE_HOME, or in `~/.cache` if that variable is not set or empty.
-    RuntimeError is raised if $XDG_CACHE_HOME is not set and the user has no home folder.
-    """
-    named = os.environ.get("GALAXYTUNE_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(named) if named else Path(base) / "galaxytune"
-
-
 def save_galaxies(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write an npz file without compression, so that its images can be mapped.
 
@@ -87,9 +77,13 @@ def _members(path: Path) -> dict[str, zipfile.ZipInfo]:
     """Return the zip entries of a galaxy file by array name.
 
     InvalidInput is raised if the file is missing, cannot be read, is no npz file, or has no
-    `images` or `target`. PermissionError is raised if the file's folder may not be entered.
+    `images` or `target`, and if its folder may not be entered.
     """
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except OSError as error:  # such as a folder that may not be entered, or a name too long
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
+    if not is_file:
         raise InvalidInput(f"no galaxy file {path}")
     try:
         with zipfile.ZipFile(path) as archive:
@@ -128,7 +122,8 @@ def _map_images(path: Path, info: zipfile.ZipInfo) -> NDArray[np.uint8]:
 
     info: the zip entry of the images. Compressed images are unpacked into the cache, if they are
     not there, and mapped from the cache. Images in Fortran order raise InvalidInput unless they
-    are compressed. An error of DAMAGE is raised if the file is damaged or the cache refuses.
+    are compressed, and a cache that cannot be written. An error of DAMAGE is raised if the file is
+    damaged.
     """
     if info.compress_type != zipfile.ZIP_STORED:
         return np.load(_unpacked(path, info), mmap_mode="r")
@@ -155,21 +150,50 @@ def _unpacked(path: Path, info: zipfile.ZipInfo) -> Path:
 
     info: the zip entry of the images. The first process unpacks the images; other processes wait
     until the images are complete. The unpacked images of earlier versions of the file stay in the
-    cache. OSError is raised if the cache cannot be written, an error of DAMAGE if the packed
+    cache. InvalidInput is raised if the cache cannot be written, an error of DAMAGE if the packed
     images are damaged.
     """
     folder = cache_folder() / hashlib.sha256(_identity(path, info).encode()).hexdigest()[:24]
     images = folder / "images.npy"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "lock"):
+    if images.exists():  # moved there in one step, so that the file is whole
+        return images
+    with writing_to_the_cache():
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock")
+        lock.acquire()
+    try:
         if not images.exists():
-            partial = folder / "images.partial"
-            with zipfile.ZipFile(path) as archive, archive.open(info) as packed:
-                with partial.open("wb") as out:
-                    while chunk := packed.read(_CHUNK):
-                        out.write(chunk)
-            os.replace(partial, images)
+            _unpack(path, info, images)
+    finally:
+        lock.release()
     return images
+
+
+def _unpack(path: Path, info: zipfile.ZipInfo, images: Path) -> None:
+    """Write a compressed file's images to the npy file `images`; see `_unpacked` for the errors.
+
+    If anything fails, no part of the images stays on the disk.
+    """
+    partial = images.with_suffix(".partial")
+    with writing_to_the_cache():
+        out = partial.open("wb", buffering=0)
+    try:
+        with out, zipfile.ZipFile(path) as archive, archive.open(info) as packed:
+            while chunk := packed.read(_CHUNK):
+                with writing_to_the_cache():
+                    _write_whole(out, chunk)
+        with writing_to_the_cache():
+            os.replace(partial, images)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _write_whole(out: FileIO, chunk: bytes) -> None:
+    """Write all bytes of a chunk to an unbuffered file; OSError if the disk refuses."""
+    left = memoryview(chunk)
+    while left:
+        left = left[out.write(left) :]
 
 
 def _array(path: Path, members: Mapping[str, zipfile.ZipInfo], name: str) -> NDArray[Any] | None:
@@ -192,8 +216,7 @@ def open_galaxies(path: Path) -> Galaxies:
     InvalidInput is raised, with one line, if the file is missing, is damaged or cannot be read, if
     an array has not the type, shape or range that `Galaxies` names, if an id occurs twice, if
     images that are not compressed are in Fortran order, or if the cache cannot be written.
-    PermissionError is raised if the file's folder may not be entered. Damaged pixels of images
-    that are not compressed are not found here, but by `fingerprint`.
+    Damaged pixels of images that are not compressed are not found here, but by `fingerprint`.
     """
     members = _members(path)
     try:
@@ -301,7 +324,7 @@ def fingerprint(path: Path) -> str:
     anywhere in it is found. Compression does not change the digest.
 
     InvalidInput is raised if the file is missing, damaged, cannot be read, or has no `images` or
-    `target`; PermissionError if the file's folder may not be entered. The form of the arrays is
+    `target`. The form of the arrays is
     not checked.
     """
     digest = hashlib.sha256()

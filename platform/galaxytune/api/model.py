@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.declaration import TrainingProtocol
+from search_spaces.declaration import TrainingProtocol, given_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +39,7 @@ def load_model(folder: str | Path) -> "Model":
     """
     from galaxytune.models import load_export
 
-    return Model(load_export(Path(folder)))
+    return Model(load_export(given_path(folder)))
 
 
 class Model:

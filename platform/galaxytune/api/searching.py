@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Any
 from galaxytune.api.study import Study, cluster_of, report_folders, run_trials
 from galaxytune.cluster import ClusterAddress
 from galaxytune.plan import StudyPlan, make_plan, plan_values
-from galaxytune.study import StudyFolder, leaderboard_of, new_study, open_folder
-from search_spaces.declaration import InvalidInput
+from galaxytune.study import (
+    StudyFolder,
+    check_free_name,
+    leaderboard_of,
+    new_study,
+    open_folder,
+)
+from search_spaces.declaration import InvalidInput, given_path
 from trainables.files import writing_to_a_given_place
 from trainables.galaxies import open_galaxies
 
@@ -51,8 +57,9 @@ def search(
 
     Raises:
         InvalidInput: The plan or the data is wrong, W&B would refuse a setting of the user or
-            finds no API key for a plan that is online, a study of that name exists, the storage
-            cannot be written, no cluster answers, or no node can hold a trial.
+            finds no API key for a plan that is online, a study of that name exists, or its folder
+            holds other files, the storage cannot be written, no cluster answers, or no node can
+            hold a trial.
         StudyInterrupted: Ctrl-C or SIGTERM stopped the study.
         WorkFailed: Trials are left for another reason, such as a full disk.
         OSError: The disk refuses before the first trial, for example because it is full.
@@ -76,13 +83,14 @@ def search(
     from galaxytune.tracking import check_wandb
 
     asked = _plan_of(plan)
-    where = cluster_of(cluster)
+    where, folder = cluster_of(cluster), given_path(storage)
+    check_free_name(folder, asked.name)
     open_galaxies(Path(asked.data))  # the cheap checks, before Ray is asked for
     check_wandb(asked.wandb)
     with ray_connection(where):
         trials_at_once(asked.cpus_per_trial, asked.gpus_per_trial)  # an impossible plan is refused
-        with writing_to_a_given_place():
-            study = Study(new_study(asked, Path(storage)))
+        with writing_to_a_given_place("name another --storage"):
+            study = Study(new_study(asked, folder))
         run_trials(study.folder, where, observers)
     return study
 
@@ -94,7 +102,7 @@ def _plan_of(plan: StudyPlan | Mapping[str, Any] | str | Path) -> StudyPlan:
     if isinstance(plan, Mapping):
         return make_plan(plan)
     if isinstance(plan, str | Path):
-        return make_plan(plan_values(Path(plan), {}))
+        return make_plan(plan_values(given_path(plan), {}))
     kind = type(plan).__name__
     raise InvalidInput(f"a plan must be a StudyPlan, a mapping or the path of a file, got {kind}")
 
@@ -128,7 +136,7 @@ def open_study(name: str, *, storage: str | Path = _STUDIES) -> "Study":
         >>> galaxytune.open_study("first").plan.trials
         2
     """
-    return Study(open_folder(Path(storage), name))
+    return Study(open_folder(given_path(storage), name))
 
 
 def rank(*studies: "Study") -> "Leaderboard":
@@ -160,6 +168,7 @@ def report(
     out_dir: str | Path,
     *,
     images: str | Path | None = None,
+    data: str | Path | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> Path:
     """Write a report of one or more studies on the same galaxies.
@@ -173,6 +182,8 @@ def report(
             The folder is made if it does not exist.
         images: Folder, zip or catalog of the survey's JPEGs, named by galaxy id. The report shows
             up to three of them that are test galaxies. None for no such images.
+        data: The galaxy file of the studies, if it is no longer where their plans say. A file with
+            other arrays is refused. The plans stay as they are.
         on_step: Is called with a text before each network predicts, with the title of each section
             that is written, and with a note, which begins with ``note: ``, on what is missing.
 
@@ -192,4 +203,4 @@ def report(
         'report.html'
     """
     folders = _folders_of([studies] if isinstance(studies, Study) else list(studies))
-    return report_folders(folders, out_dir, images=images, on_step=on_step)
+    return report_folders(folders, out_dir, images=images, data=data, on_step=on_step)

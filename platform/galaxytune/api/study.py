@@ -11,13 +11,15 @@ from galaxytune.study import (
     StudyFolder,
     change_plan,
     check_data_unchanged,
+    data_at,
     leaderboard_of,
     outcome_lines,
     plan_kept_if_refused,
+    store_moved_data,
     study_status,
     write_study_findings,
 )
-from search_spaces.declaration import InvalidInput
+from search_spaces.declaration import InvalidInput, given_path
 from trainables.files import writing_to_a_given_place
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ def report_folders(
     out_dir: str | Path,
     *,
     images: str | Path | None,
+    data: str | Path | None,
     on_step: Callable[[str], None] | None,
 ) -> Path:
     """Write a report of the studies in some folders; return the path of the page, report.html.
@@ -75,10 +78,10 @@ def report_folders(
     """
     from galaxytune.models import report_studies
 
-    given = None if images is None else Path(images)
-    with writing_to_a_given_place():
+    given = None if images is None else given_path(images)
+    with data_at(folders, data), writing_to_a_given_place():
         return report_studies(
-            folders, Path(out_dir), given, on_step=on_step or (lambda step: None)
+            folders, given_path(out_dir), given, on_step=on_step or (lambda step: None)
         )
 
 
@@ -129,8 +132,6 @@ class Study:
     def status(self) -> "StudyStatus":
         """Return whether the study runs or has ended, and how many trials have which status.
 
-        The file ``driver.lock`` is made in the study's folder if it does not exist.
-
         Returns:
             The status. ``study`` is the name. ``state`` is ``running``, ``finished`` or
             ``interrupted``. ``counts`` has the number of trials by status: ``complete``,
@@ -138,8 +139,7 @@ class Study:
             ``ended`` is the budget that ended the study before its last trial, in words, or None.
 
         Raises:
-            InvalidInput: The study's folder cannot be written, for example without permission, or
-                a file in the folder is damaged.
+            InvalidInput: A file in the study's folder is damaged, or cannot be read.
 
         Example:
             >>> import galaxytune
@@ -266,6 +266,7 @@ class Study:
     def resume(
         self,
         *,
+        data: str | Path | None = None,
         cluster: ClusterAddress | None = None,
         observers: "Sequence[StudyObserver] | None" = None,
         **changes: Any,
@@ -276,6 +277,8 @@ class Study:
         unless a key of the plan is changed. Ctrl-C acts as in `search`.
 
         Args:
+            data: The study's galaxy file, if it is no longer where the plan says. A file with
+                other arrays is refused. The plan then names the new path.
             cluster: Where to run; see `search`.
             observers: Objects that are told what happens; see `search`.
             **changes: Keys of the plan to change first: ``trials``, ``cpus_per_trial``,
@@ -290,9 +293,9 @@ class Study:
             This study.
 
         Raises:
-            InvalidInput: The data has changed, a change is wrong, a network is not available,
-                another process runs the study, no cluster answers, or no node can hold a trial.
-                The plan is then as it was before the call.
+            InvalidInput: The data is missing or has changed, a change is wrong, a network is not
+                available, another process runs the study, no cluster answers, no node can hold a
+                trial, or the folder cannot be written. The plan is then as it was before.
             StudyInterrupted: Ctrl-C or SIGTERM stopped the study.
             WorkFailed: Trials are left for another reason, such as a full disk.
 
@@ -304,9 +307,11 @@ class Study:
         """
         from galaxytune.plan import check_networks
 
-        check_data_unchanged(self.folder)
-        with plan_kept_if_refused(self.folder):
+        self.folder.check_can_write()
+        with data_at([self.folder], data), plan_kept_if_refused(self.folder):
+            check_data_unchanged(self.folder)
             change_plan(self.folder, changes)
+            store_moved_data(self.folder)
             check_networks(self.folder.plan)
             run_trials(self.folder, cluster_of(cluster), observers)
         return self
@@ -316,6 +321,7 @@ class Study:
         *,
         num_seeds: int = 5,
         num_best: int = 3,
+        data: str | Path | None = None,
         cluster: ClusterAddress | None = None,
         observers: "Sequence[StudyObserver] | None" = None,
     ) -> "Confirmation":
@@ -328,6 +334,9 @@ class Study:
             num_seeds: Fresh seeds for each config, at least 1.
             num_best: How many of the best configs are trained again, at least 1. There are fewer
                 if fewer trials are complete; trials that differ only in the seed count once.
+            data: The study's galaxy file, if it is no longer where the plan says. A file with
+                other arrays is refused. The study of the trainings
+                reads this file.
             cluster: Where to run; see `search`.
             observers: Objects that are told what happens; see `search`.
 
@@ -357,19 +366,21 @@ class Study:
         from galaxytune.tracking import default_observers
 
         told = default_observers() if observers is None else observers
-        return confirm_study(
-            self.folder,
-            num_seeds=num_seeds,
-            num_best=num_best,
-            where=cluster_of(cluster),
-            observers=told,
-        )
+        with data_at([self.folder], data):
+            return confirm_study(
+                self.folder,
+                num_seeds=num_seeds,
+                num_best=num_best,
+                where=cluster_of(cluster),
+                observers=told,
+            )
 
     def report(
         self,
         out_dir: str | Path,
         *,
         images: str | Path | None = None,
+        data: str | Path | None = None,
         on_step: Callable[[str], None] | None = None,
     ) -> Path:
         """Write every figure and one self-contained page about this study.
@@ -381,6 +392,8 @@ class Study:
             out_dir: Folder for ``report.html``, ``findings.txt``, tables and figures, which is
                 made if it does not exist.
             images: The survey's JPEGs, of which up to three are shown; see `galaxytune.report`.
+            data: The study's galaxy file, if it is no longer where the plan says. A file with
+                other arrays is refused. The plan stays as it is.
             on_step: Is called with a text about each step; see `galaxytune.report`.
 
         Returns:
@@ -397,13 +410,14 @@ class Study:
             >>> galaxytune.open_study("first").report("report").exists()
             True
         """
-        return report_folders([self.folder], out_dir, images=images, on_step=on_step)
+        return report_folders([self.folder], out_dir, images=images, data=data, on_step=on_step)
 
     def export(
         self,
         out_dir: str | Path,
         *,
         formats: "ModelFormat | Collection[ModelFormat]" = "folder",
+        data: str | Path | None = None,
     ) -> "Model":
         """Write the best config with weights, metrics, provenance and a model card.
 
@@ -417,6 +431,8 @@ class Study:
                 and ``torch`` adds ``model.pt2``. Each of the two files maps images [B, 3, S, S]
                 float32 in 0..1, where S is the side of the training images in pixels, to vote
                 fractions [B, 37] without galaxytune; the model card shows how.
+            data: The study's galaxy file, if it is no longer where the plan says. A file with
+                other arrays is refused. The plan stays as it is.
 
         Returns:
             The exported model, loaded from the folder.
@@ -438,9 +454,10 @@ class Study:
         """
         from galaxytune.models import export_best
 
-        with writing_to_a_given_place():
-            export_best(self.folder, Path(out_dir), formats=formats)
-        return load_model(out_dir)
+        with data_at([self.folder], data), writing_to_a_given_place():
+            out = given_path(out_dir)
+            export_best(self.folder, out, formats=formats)
+        return load_model(out)
 
     def leaderboard_figure(self) -> "Figure":
         """Draw the validation RMSE of the best 40 trials that have ended.

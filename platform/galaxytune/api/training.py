@@ -12,6 +12,7 @@ from search_spaces.declaration import (
     config_class,
     config_from_values,
     did_you_mean,
+    given_path,
 )
 from trainables.files import writing_to_a_given_place
 from trainables.galaxies import save_galaxies
@@ -111,7 +112,18 @@ def make_config(
         raise InvalidInput(f"the architecture is given twice: {architecture!r} and by name")
     cls = config_class(architecture)
     published = cls.PUBLISHED if protocol == "published" else {}
-    return build(cls, {**published, **values, "architecture": architecture})
+    return build(cls, {**published, **_with_whole_path(values), "architecture": architecture})
+
+
+def _with_whole_path(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config's values by name with `~` and `$NAME` expanded in the path `weights`.
+
+    A value of `weights` that is no text, or the lack of one, is left to the check of the config. A
+    variable that is not set raises InvalidInput.
+    """
+    weights = values.get("weights")
+    given = {"weights": str(given_path(weights))} if weights and isinstance(weights, str) else {}
+    return {**values, **given}
 
 
 def train(
@@ -163,17 +175,21 @@ def train(
     from galaxytune.models import train_single
     from trainables.architectures import check_network
 
-    frozen = config if isinstance(config, TrainingProtocol) else config_from_values(config)
+    frozen = (
+        config
+        if isinstance(config, TrainingProtocol)
+        else config_from_values(_with_whole_path(config))
+    )
     check_network(frozen)
     if split not in ("hash", "seed"):
         raise InvalidInput(f"split is hash or seed, not {split!r}")
     with writing_to_a_given_place():
         train_single(
             frozen,
-            Path(data),
-            Path(out_dir),
+            given_path(data),
+            given_path(out_dir),
             split=split,
             num_galaxies=num_galaxies,
             on_epoch=on_epoch or (lambda report: None),
         )
-    return load_model(out_dir)
+    return load_model(given_path(out_dir))

@@ -6,7 +6,9 @@ module is imported here, because the help must be shown at once.
 """
 
 import datetime
+import errno
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -19,6 +21,7 @@ from typer.exceptions import TyperException
 
 from galaxytune import __version__
 from galaxytune.cli import checks, data, demo, models, studies
+from galaxytune.cli.standard_streams import open_standard_streams
 from galaxytune.cli.terminal import say
 from search_spaces.declaration import InvalidInput, StudyInterrupted, WorkFailed
 from trainables.files import DISK_REFUSES
@@ -34,6 +37,7 @@ for _group in (data, models, studies, checks, demo):
     _group.register(app)
 
 _INTERRUPTED = 130
+_EMPTY_OPTION = re.compile(r"--[a-z-]+=")
 
 
 @dataclass
@@ -78,15 +82,29 @@ def main() -> None:
     printed on standard error, with its traceback if `--debug` was given.
     """
     _debugging.is_on = False
+    open_standard_streams()
     try:
+        _refuse_empty_arguments(sys.argv[1:])
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
         if code == _INTERRUPTED:  # Typer returns this code for Ctrl-C and prints nothing
             raise KeyboardInterrupt
+        sys.stdout.flush()  # an error at the end of the process would be told as a traceback
     except BaseException as error:
         if _debugging.is_on:
             traceback.print_exc()
         sys.exit(_exit_code(error))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse_empty_arguments(arguments: list[str]) -> None:
+    """Raise InvalidInput if an argument is empty, as that of a variable that is not set.
+
+    An empty path would mean the current folder.
+    """
+    for argument in arguments:
+        if argument == "" or _EMPTY_OPTION.fullmatch(argument):
+            what = "an argument" if argument == "" else argument.rstrip("=")
+            raise InvalidInput(f"{what} is empty; a variable on the command line may not be set")
 
 
 def _exit_code(error: BaseException) -> int:
@@ -114,16 +132,28 @@ def _exit_code(error: BaseException) -> int:
             say(f"galaxytune: stopped{_how_to_go_on()}")
             return _INTERRUPTED
         case BrokenPipeError():  # the reader of the output has closed it, as `head` does
-            sys.stdout = open(os.devnull, "w")
+            _drop_output()
             return 1
+        case OSError(errno=errno.ENAMETOOLONG | errno.ELOOP):
+            say(f"galaxytune: {_one_line(str(error))}")
+            return 2
         case WorkFailed():
             say(f"galaxytune: failed: {_one_line(str(error))}")
             return 1
         case OSError() if error.errno in DISK_REFUSES:
+            _drop_output()
             say(f"galaxytune: failed: {_one_line(str(error))}")
             return 1
     say(_fault(error))
     return 1
+
+
+def _drop_output() -> None:
+    """Send all that standard output still holds, and all later text, to nowhere."""
+    sys.stdout = open(os.devnull, "w")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
 
 
 def _how_to_go_on() -> str:

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from galaxytune.cli.options import STUDIES, Address, AsJson, LocalCpus, LocalGpus, Storage
+from galaxytune.cli.options import (
+    STUDIES,
+    Address,
+    AsJson,
+    LocalCpus,
+    LocalGpus,
+    Storage,
+    whole_path,
+)
 from galaxytune.cli.plan_options import plan_from_options
 from galaxytune.cli.terminal import print_json, say, show_table
 from search_spaces.declaration import WorkFailed
@@ -22,7 +30,9 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     plan: Annotated[Path | None, typer.Argument(metavar="[PLAN.yaml]")] = None,
-    data: Annotated[Path | None, typer.Option(help="Galaxy file (npz) to check.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(callback=whole_path, help="Galaxy file (npz) to check.")
+    ] = None,
     as_json: AsJson = False,
     address: Address = None,
     local_cpus: LocalCpus = None,

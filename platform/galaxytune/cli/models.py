@@ -11,6 +11,7 @@ from galaxytune.cli.options import (
     AsJson,
     AsPublished,
     DataFile,
+    MovedData,
     Settings,
     SplitOption,
     Storage,
@@ -110,6 +111,7 @@ def export(
             help="onnx also writes model.onnx, torch also writes model.pt2. Repeatable.",
         ),
     ] = None,
+    data: MovedData = None,
     storage: Storage = STUDIES,
 ) -> None:
     """Write the best config of a study with weights, metrics, provenance and a model card.
@@ -119,7 +121,7 @@ def export(
     from galaxytune import api
 
     study = api.open_study(name, storage=storage)
-    model = study.export(out_dir, formats=[form.value for form in formats or ()])
+    model = study.export(out_dir, formats=[form.value for form in formats or ()], data=data)
     trial, rmse = model.provenance["trial"], model.metrics["validation"]["rmse"]
     architecture = model.config.architecture
     say(f"trial {trial} ({architecture}, validation RMSE {rmse:.4f}) -> {out_dir}")

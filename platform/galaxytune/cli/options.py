@@ -5,14 +5,48 @@ from typing import Annotated
 
 import typer
 
+from search_spaces.declaration import given_path
+
 STUDIES = Path("studies")
 
-DataFile = Annotated[Path, typer.Option("--data", help="Galaxy file (npz) to train on.")]
+
+def whole_path(given: Path | None) -> Path | None:
+    """Return the path of an option with `~` and `$NAME` expanded; None if it was not given.
+
+    Typer calls the function for each option that names it as its callback. A shell expands
+    neither in `--data=~/galaxies.npz`. InvalidInput is raised if a variable is not set.
+    """
+    return None if given is None else given_path(given)
+
+
+DataFile = Annotated[
+    Path, typer.Option("--data", callback=whole_path, help="Galaxy file (npz) to train on.")
+]
+MovedData = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="FILE",
+        callback=whole_path,
+        help="The study's galaxy file, if it is no longer at the path in the study's plan.yaml. A "
+        "file with other arrays is refused.",
+    ),
+]
+StoredData = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="FILE",
+        callback=whole_path,
+        help="The study's galaxy file, if it is no longer at the path in the study's plan.yaml, "
+        "which then names the new path. A file with other arrays is refused.",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="Give a hyperparameter a value: KEY=VALUE; may be repeated."),
 ]
-Storage = Annotated[Path, typer.Option(help="Folder that holds the studies.")]
+Storage = Annotated[Path, typer.Option(callback=whole_path, help="Folder that holds the studies.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 SplitOption = Annotated[
     str | None,

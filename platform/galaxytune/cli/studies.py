@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from galaxytune.cli.options import STUDIES, Address, AsJson, LocalCpus, LocalGpus, Storage
+from galaxytune.cli.options import (
+    STUDIES,
+    Address,
+    AsJson,
+    LocalCpus,
+    LocalGpus,
+    MovedData,
+    Storage,
+    StoredData,
+    whole_path,
+)
 from galaxytune.cli.plan_options import plan_from_options, takes_plan_keys
 from galaxytune.cli.terminal import print_json, say, show_table
 from galaxytune.plan import CHANGEABLE, StudyPlan
@@ -70,6 +80,7 @@ def search(
 @takes_plan_keys(CHANGEABLE, default="as before")
 def resume(
     name: str,
+    data: StoredData = None,
     address: Address = None,
     local_cpus: LocalCpus = None,
     local_gpus: LocalGpus = None,
@@ -93,7 +104,7 @@ def resume(
         done, asked = len(study.records()), changes.get("trials", study.plan.trials)
         left = "" if ended is not None else f", {asked - done} are left"
         headline = f"study {name}: {done} of {asked} trials have ended{left}"
-        study.resume(cluster=where, observers=[SearchProgress(headline)], **changes)
+        study.resume(data=data, cluster=where, observers=[SearchProgress(headline)], **changes)
         _say_outcome(study)
 
 
@@ -134,7 +145,9 @@ def status(
 def leaderboard(
     names: Names,
     as_json: AsJson = False,
-    figure: Annotated[Path | None, typer.Option(help="Also write figures to this folder.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(callback=whole_path, help="Also write figures to this folder.")
+    ] = None,
     storage: Storage = STUDIES,
 ) -> None:
     """List the trials of one or more studies, the best trial first, and the noise floor.
@@ -168,6 +181,7 @@ def report(
         Path | None,
         typer.Option(help="Folder or zip of the survey's JPEGs, of which some are shown."),
     ] = None,
+    data: MovedData = None,
     storage: Storage = STUDIES,
 ) -> None:
     """Write every figure and a self-contained report.html of one or more studies.
@@ -177,7 +191,7 @@ def report(
     from galaxytune import api
 
     studies = [_study(storage, name) for name in names]
-    page = api.report(studies, out_dir, images=images, on_step=say_step)
+    page = api.report(studies, out_dir, images=images, data=data, on_step=say_step)
     say(f"report: {page}")
 
 
@@ -194,6 +208,7 @@ def confirm(
     seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds for each config.")] = 5,
     top: Annotated[int, typer.Option(min=1, help="Number of the best configs to train.")] = 3,
     as_json: AsJson = False,
+    data: MovedData = None,
     address: Address = None,
     local_cpus: LocalCpus = None,
     local_gpus: LocalGpus = None,
@@ -210,6 +225,7 @@ def confirm(
     confirmed = _study(storage, name).confirm(
         num_seeds=seeds,
         num_best=top,
+        data=data,
         cluster=ClusterAddress(address, local_cpus, local_gpus),
         observers=[SearchProgress()],
     )

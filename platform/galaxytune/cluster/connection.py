@@ -9,9 +9,15 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+<<<<<<< HEAD
 from galaxytune.cluster.python_process import absolute_python_path, own_folders
+=======
+from galaxytune.cluster.connection_probe import check_connection
+from galaxytune.cluster.temporary_folder import remove, temporary_folder
+>>>>>>> disks
 from search_spaces.declaration import InvalidInput
 from trainables.files import one_line
 
@@ -68,22 +74,26 @@ class ClusterAddress:
 
 
 _ahead: dict[ClusterAddress, Future[None]] = {}  # local Rays that are starting
+_folders: list[Path] = []  # private temporary folders of the local Ray that runs
 
 
 def check_address(where: ClusterAddress) -> None:
     """Raise InvalidInput if nothing listens at an address of the form HOST:PORT.
 
-    where: the cluster's address; `ray://` before HOST:PORT is allowed. An address of another form,
-    such as `auto`, and a local Ray are not checked. The check waits at most 5 s for each network
-    address of the host.
+    where: the cluster's address; `ray://` before HOST:PORT is allowed. For `auto` the variable
+    RAY_ADDRESS is checked if it is set. An address of another form and a local Ray are not
+    checked. The check waits at most 5 s for each network address of the host.
     """
-    host, colon, port = (where.address or "").removeprefix("ray://").rpartition(":")
+    address = where.address or ""
+    named = os.environ.get("RAY_ADDRESS", "") if address == "auto" else ""
+    host, colon, port = (named or address).removeprefix("ray://").rpartition(":")
     if not colon or not port.isdecimal():
         return
     try:
         socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
     except (OSError, OverflowError) as error:
-        raise InvalidInput(f"no Ray cluster at {where.address!r}: {one_line(error)}") from None
+        told = f"{address!r}, which is {named!r} by RAY_ADDRESS" if named else repr(address)
+        raise InvalidInput(f"no Ray cluster at {told}: {one_line(error)}") from None
 
 
 @contextmanager
@@ -178,7 +188,7 @@ def _connected(where: ClusterAddress) -> Iterator[None]:
     try:
         yield
     finally:
-        ray.shutdown()
+        _end()
 
 
 @contextmanager
@@ -210,7 +220,7 @@ def local_ray_ahead(where: ClusterAddress, is_likely: bool = True) -> Iterator[N
                 yield
             finally:
                 if _ahead.pop(where, None) is not None and started.exception() is None:
-                    ray.shutdown()
+                    _end()
 
 
 def _job_config() -> Any:
@@ -229,6 +239,7 @@ def _connect(where: ClusterAddress) -> None:
     import ray  # noqa: TID251
 
     check_address(where)
+    check_connection(str(where.address))
     try:
         ray.init(
             address=where.address,
@@ -237,14 +248,18 @@ def _connect(where: ClusterAddress) -> None:
             logging_level=logging.ERROR,
             runtime_env={"env_vars": ENVIRONMENT},
         )
-    except (ConnectionError, ValueError) as error:  # ValueError for an address of a wrong form
+    except (ConnectionError, ValueError, RuntimeError) as error:  # it has failed since the check
         raise InvalidInput(f"no Ray cluster at {where.address!r}: {one_line(error)}") from None
 
 
 def _start_local(where: ClusterAddress) -> None:
-    """Start a local Ray with the CPUs and GPUs of `where`, and connect to the local Ray."""
+    """Start a local Ray with the CPUs and GPUs of `where`, and connect to the local Ray.
+
+    InvalidInput is raised if Ray finds no folder for its temporary files.
+    """
     import ray  # noqa: TID251
 
+<<<<<<< HEAD
     ray.init(
         address="local",
         job_config=_job_config(),
@@ -255,6 +270,34 @@ def _start_local(where: ClusterAddress) -> None:
         log_to_driver=False,
         logging_level=logging.ERROR,
     )
+=======
+    folder = temporary_folder()
+    try:
+        ray.init(
+            address="local",
+            num_cpus=where.local_cpus,
+            num_gpus=where.local_gpus,
+            runtime_env={"env_vars": _AS_TUNE},
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _temp_dir=None if folder is None else str(folder),
+        )
+    except BaseException:
+        remove(folder)
+        raise
+    if folder is not None:
+        _folders.append(folder)
+
+
+def _end() -> None:
+    """End this process's connection to Ray, and a local Ray with its private temporary folder."""
+    import ray  # noqa: TID251
+
+    ray.shutdown()
+    while _folders:
+        remove(_folders.pop())
+>>>>>>> disks
 
 
 def trials_at_once(cpus_per_trial: float, gpus_per_trial: float) -> int:

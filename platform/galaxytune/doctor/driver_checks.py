@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 from galaxytune.cluster import versions
 from galaxytune.doctor.health_check import Check, HealthStatus
 from galaxytune.plan import StudyPlan, WandbMode
+from galaxytune.study import check_free_name
 from galaxytune.tracking import ask_wandb
 from search_spaces.declaration import InvalidInput, architecture_names, config_from_values
 from trainables.architectures import check_network
@@ -73,13 +74,19 @@ def package_check() -> Check:
 
 
 def study_check(plan: StudyPlan, storage: Path) -> Check:
-    """Return the check that the folder `storage` holds no study with the plan's name.
+    """Return the check that a study with the plan's name can be made in the folder `storage`.
 
-    The check fails if the study exists, because a search makes a new study.
+    The check fails if the study exists, because a search makes a new study, and for the other
+    reasons of `check_free_name`.
     """
     if (storage / plan.name / "plan.yaml").exists():
         remedy = f"`galaxytune resume {plan.name}` continues it, or choose another --name"
         return Check("study", "failed", f"study {plan.name!r} exists in {storage}", remedy)
+    try:
+        check_free_name(storage, plan.name)
+    except InvalidInput as error:
+        found, _, remedy = str(error).rpartition("; ")
+        return Check("study", "failed", found, remedy)
     return Check("study", "ok", f"{plan.name!r} is a free name")
 
 

@@ -131,6 +131,7 @@ def confirm_study(
     storage = study.path.parent
     known = (storage / plan.name / "plan.yaml").exists()
     folder = open_folder(storage, plan.name) if known else new_study(plan, storage)
+    folder.moved_data = study.moved_data
     if known and folder.plan.grid != plan.grid:
         raise InvalidInput(
             f"{folder.name} confirms other configs, the study has better ones since; "

@@ -15,7 +15,7 @@ from search_spaces.declaration import InvalidInput, StudyInterrupted, WorkFailed
 from trainables.files import one_line, writing_to_a_given_place
 from trainables.trial import run_trial
 
-_SECONDS_FOR_LOCK = 1.0  # `status` holds the lock for a moment to test whether it is free
+_SECONDS_FOR_LOCK = 1.0  # `status` shares the lock for a moment to test whether it is free
 
 Trainable = Callable[[dict[str, Any]], None]
 
@@ -44,6 +44,7 @@ def run_study(
     is raised if the disk refuses before the first trial starts. After each of these errors the
     ended trials are kept, and a resume can go on.
     """
+    folder.check_can_write()
     lock = folder.lock()
     try:
         with writing_to_a_given_place():

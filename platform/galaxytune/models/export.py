@@ -16,6 +16,7 @@ from torch import Tensor
 from analysis.records import TrialRecord, best_trial, published_trial
 from analysis.statistics import noise_floor, rmse_interval
 from galaxytune.models.model_card import model_card
+from galaxytune.models.output_folders import check_export_folder
 from galaxytune.models.portable_model import (
     PORTABLE_FILES,
     PortableFile,
@@ -37,7 +38,7 @@ from search_spaces.declaration import (
     to_yaml,
 )
 from trainables.device import training_device
-from trainables.files import load_weights, save_weights, write_atomically
+from trainables.files import load_weights, save_weights, write_atomically, write_if_allowed
 from trainables.galaxies import Galaxies, open_galaxies
 from trainables.layers import GalaxyNetwork
 from trainables.training import evaluate, mean_vector_rmse, predict
@@ -75,8 +76,12 @@ def write_json(path: Path, values: Any) -> None:
     values: what `json.dumps` takes. The folder is made if it does not exist. OSError is raised if
     the file cannot be written.
     """
-    text = json.dumps(values, indent=2) + "\n"
-    write_atomically(path, lambda temporary: temporary.write_text(text))
+    write_atomically(path, lambda temporary: temporary.write_text(_indented(values)))
+
+
+def _indented(values: Any) -> str:
+    """Return values as indented JSON with a line break at the end."""
+    return json.dumps(values, indent=2) + "\n"
 
 
 def split_metrics(predicted: NDArray[np.floating], voted: NDArray[np.floating]) -> dict[str, Any]:
@@ -191,11 +196,13 @@ def export_best(
     formats in which the model is written too, see `ModelFormat`. The predictions and the metrics
     for the test galaxies are computed once and kept in the study's folder.
 
-    If a format is unknown, no trial is complete, the weights were not kept or are damaged, or the
-    data has changed, InvalidInput is raised. WorkFailed is raised if the model cannot be written
-    in one of the formats, or if memory does not hold a prediction. In both cases `out` stays as it
+    InvalidInput is raised, before anything is predicted, if `out` cannot be written or holds other
+    files than an export, a format is unknown, no trial is complete, the weights were not kept or
+    are damaged, or the data has changed. WorkFailed is raised if the model cannot be written in
+    one of the formats, or if memory does not hold a prediction. In both cases `out` stays as it
     was. OSError is raised if a file cannot be written; see `write_export`.
     """
+    check_export_folder(out)
     wanted = checked_formats(formats)
     records = folder.records()
     best = best_trial(records)
@@ -231,8 +238,8 @@ def _test_metrics(
     """Return a trial's test metrics, as `split_metrics` names them; None without test galaxies.
 
     The metrics are read from test_metrics.json in the study's report folder, or computed and
-    written there. InvalidInput is raised if the metrics, the predictions and the weights are all
-    missing.
+    written there if this user may write there. InvalidInput is raised if the metrics, the
+    predictions and the weights are all missing.
     """
     if len(folder.split_rows().test) == 0:
         return None
@@ -241,7 +248,7 @@ def _test_metrics(
     if record.id not in kept:
         tested = held_out_galaxies(folder, record, galaxies)
         kept[record.id] = split_metrics(tested.predicted, tested.voted)
-        write_json(path, kept)
+        write_if_allowed(path, lambda new: new.write_text(_indented(kept)))
     metrics: dict[str, Any] = kept[record.id]
     return metrics
 

@@ -1,6 +1,5 @@
 """The report of one or more studies, with predictions for the test galaxies."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from analysis.records import TrialRecord
 from analysis.report import BestNetwork, StudyResults, SurveyImages, write_report
 from analysis.statistics import best_by_architecture, noise_floor
 from galaxytune.models.image_sources import ImageFile, image_files
+from galaxytune.models.output_folders import check_report_folder
 from galaxytune.models.trained_network import held_out_galaxies, predictions_kept, trained_network
 from galaxytune.study import StudyFolder, check_data_unchanged, check_names_differ
 from search_spaces.declaration import InvalidInput
@@ -40,13 +40,14 @@ def report_studies(
     test galaxies that were not kept are computed and stored in the study's own report folder.
 
     InvalidInput is raised, before anything is predicted, if there is no study, two studies have
-    the same name, `out` cannot be made, `images` holds no image or a damaged image, the studies
-    ran on different galaxies or splits, no trial has ended, or the data has changed. OutOfMemory,
-    a WorkFailed, is raised if memory does not hold a prediction, and OSError if a file cannot be
+    the same name, `out` cannot be written or holds other files than a report, `images` holds no
+    image or a damaged image, the studies ran on different galaxies or splits, no trial has ended,
+    or the data has changed. OutOfMemory, a WorkFailed, is raised if memory does not hold a
+    prediction, and OSError if a file cannot be
     written.
     """
     check_names_differ(studies)
-    _check_folder(out)
+    check_report_folder(out)
     files = None if images is None else image_files(images)
     _check_comparable(studies)
     owners = _named_records(studies)
@@ -82,18 +83,6 @@ def _strictest_limit(studies: Sequence[StudyFolder]) -> float | None:
     """Return the lowest `max_tree_residual` of the studies; None if no study has a limit."""
     limits = (study.plan.max_tree_residual for study in studies)
     return min((limit for limit in limits if limit is not None), default=None)
-
-
-def _check_folder(out: Path) -> None:
-    """Raise InvalidInput if the folder `out` cannot be made, or cannot be written.
-
-    Nothing is made. The nearest folder above `out` that exists is checked.
-    """
-    nearest = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not nearest.is_dir():
-        raise InvalidInput(f"no report can be written to {out}: {nearest} is a file")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise InvalidInput(f"no report can be written to {out}: {nearest} is not writable")
 
 
 def _named_records(studies: Sequence[StudyFolder]) -> dict[str, Owner]:

@@ -10,7 +10,7 @@ from galaxytune.study import StudyFolder
 from search_spaces.declaration import InvalidInput, TrainingProtocol
 from trainables.architectures import build_without_weights
 from trainables.device import training_device
-from trainables.files import BEST, load_best, write_atomically
+from trainables.files import BEST, load_best, write_if_allowed
 from trainables.galaxies import Galaxies
 from trainables.layers import GalaxyNetwork
 from trainables.training import predict
@@ -63,7 +63,8 @@ def held_out_galaxies(
 ) -> HeldOut:
     """Return the study's test galaxies with a trial's predictions.
 
-    The predictions are computed once and kept in the study's report folder. galaxies: the galaxies
+    The predictions are computed once and kept in the study's report folder, if this user may write
+    there. galaxies: the galaxies
     of the study's data file, whose images are read only when they are used. name: the trial's name
     in figures, None for its id.
 
@@ -73,16 +74,18 @@ def held_out_galaxies(
     """
     rows = folder.split_rows().test
     path = _predictions_file(folder, record)
-    if not path.exists():
+    if path.exists():
+        predicted = np.load(path)
+    else:
         network = trained_network(folder, record)
         predicted = predict(network, galaxies.images, training_device(), rows)
-        write_atomically(path, lambda temporary: _save(temporary, predicted))
+        write_if_allowed(path, lambda temporary: _save(temporary, predicted))
     return HeldOut(
         label=f"{record.architecture}, trial {name or record.id}",
         ids=galaxies.ids[rows],
         images=ImageRows(galaxies.images, rows),
         voted=galaxies.target[rows],
-        predicted=np.load(path),
+        predicted=predicted,
     )
 
 

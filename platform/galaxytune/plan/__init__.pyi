@@ -3,7 +3,7 @@ from .grid import grid_choices as grid_choices
 from .making import make_plan as make_plan
 from .making import needs_epochs as needs_epochs
 from .making import plan_values as plan_values
-from .making import with_absolute_files as with_absolute_files
+from .paths import with_absolute_files as with_absolute_files
 from .stored_plan import StoredPlan as StoredPlan
 from .stored_plan import package_versions as package_versions
 from .stored_plan import read_plan as read_plan

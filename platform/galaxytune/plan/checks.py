@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from galaxytune.plan.study_plan import StudyPlan
 
 
+_SMALLEST_SHARE = 0.001  # of a CPU or GPU; Ray counts in steps of 0.0001
+
+
 def check_plan(plan: "StudyPlan") -> None:
     """Raise InvalidInput for the first mistake in a plan.
 
@@ -30,8 +33,32 @@ def check_plan(plan: "StudyPlan") -> None:
     _check_search_only(plan)
     _check_grid(plan)
     _check_pack(plan)
+    _check_shares(plan)
+    _check_length(plan)
+
+
+def _check_shares(plan: "StudyPlan") -> None:
+    """Raise InvalidInput for a share of a CPU or GPU that Ray cannot give to a trial."""
     if plan.gpus_per_trial > 1 and plan.gpus_per_trial % 1:
         raise InvalidInput(f"gpus_per_trial above 1 must be whole, got {plan.gpus_per_trial:g}")
+    for key in ("cpus_per_trial", "gpus_per_trial"):
+        if 0 < (share := getattr(plan, key)) < _SMALLEST_SHARE:
+            raise InvalidInput(f"{key} must be at least {_SMALLEST_SHARE:g}, got {share:g}")
+
+
+def _check_length(plan: "StudyPlan") -> None:
+    """Raise InvalidInput for a limit that no trial can reach, or that every trial reaches."""
+    grace, longest = plan.grace_epochs, plan.longest_epochs
+    if grace is not None and plan.stops_early and grace > longest:
+        raise InvalidInput(
+            f"grace_epochs {grace} is above the {longest} epochs of a trial, so that no trial "
+            f"would pause; give --grace-epochs N up to {longest}, or --no-halving"
+        )
+    if plan.target_rmse is not None and plan.target_rmse >= 1:
+        raise InvalidInput(
+            f"target_rmse must be below 1, because vote fractions lie in 0..1, "
+            f"got {plan.target_rmse:g}"
+        )
 
 
 def check_networks(plan: "StudyPlan") -> None:
@@ -81,9 +108,13 @@ def _check_search_only(plan: "StudyPlan") -> None:
     """Raise InvalidInput if a name in `search_only` cannot be searched, or has no effect."""
     classes = [space.config_class for space in plan.spaces.values()]
     known = {h.name for cls in classes for h in hyperparameters(cls)}
+    if plan.search_only and plan.grid:
+        raise InvalidInput("a grid draws no value, so search_only has no effect; leave one out")
     for name in plan.search_only:
         if name not in known:
             raise InvalidInput(f"search_only: {name!r} is not searched{did_you_mean(name, known)}")
+        if all(name in plan.set or f"{a}.{name}" in plan.set for a in plan.architectures):
+            raise InvalidInput(f"search_only and --set both decide {name!r}; leave one out")
     for space in plan.spaces.values():
         _check_in_use(space.published, plan.search_only, "search_only", searched=plan.search_only)
 

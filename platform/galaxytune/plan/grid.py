@@ -61,9 +61,10 @@ def as_grid(given: Any) -> Any:
 def check_grid(grid: Grid) -> None:
     """Raise InvalidInput if a key of the grid has no list of values, or an empty list.
 
-    Keys and single values are not checked.
+    Keys and single values are not checked. A text is no list: its letters are no values.
     """
     for values in grid:
         for key, given in values.items():
             if not isinstance(given, Sequence) or isinstance(given, str) or not given:
-                raise InvalidInput(f"grid: {key} needs a list of values, got {given!r}")
+                example = f", such as [{given}]" if isinstance(given, str | int | float) else ""
+                raise InvalidInput(f"grid: {key} needs a list of values{example}, got {given!r}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from galaxytune.plan.grid import as_grid
 from galaxytune.plan.study_plan import StudyPlan
-from search_spaces.declaration import InvalidInput, build, read_yaml
+from search_spaces.declaration import InvalidInput, build, given_path, read_yaml
 
 
 def make_plan(values: Mapping[str, Any]) -> StudyPlan:
@@ -25,7 +25,7 @@ def plan_values(plan_file: Path | None, changes: Mapping[str, Any]) -> dict[str,
     perhaps {}. The values are not checked yet. A file that is missing, unreadable or not a
     mapping, or whose `set` is not a mapping, raises InvalidInput.
     """
-    values: dict[str, Any] = {} if plan_file is None else read_yaml(plan_file)
+    values: dict[str, Any] = {} if plan_file is None else read_yaml(given_path(plan_file))
     in_file = values.get("set") or {}
     if not isinstance(in_file, dict):
         raise InvalidInput(f"`set` of {plan_file} must hold keys and values, got {in_file!r}")
@@ -45,26 +45,3 @@ def needs_epochs(values: Mapping[str, Any]) -> bool:
     points = grid if isinstance(grid, (list, tuple)) and grid else [{}]
     in_grid = all(isinstance(point, Mapping) and "epochs" in point for point in points)
     return not (values.get("as_published") or in_grid)
-
-
-def with_absolute_files(plan: StudyPlan) -> StudyPlan:
-    """Return a copy of the plan with absolute paths of the data file and of weight files.
-
-    Weight files are the values of `weights` in `set` and `grid` that have a suffix such as .pth;
-    names such as `imagenet` stay as they are. With absolute paths, a resume that is started in
-    another folder finds the files.
-    """
-    from search_spaces.declaration import absolute  # the import loads Optuna
-
-    def whole(name: str, value: Any) -> Any:
-        """Return the absolute path if `name` names a weight file, else the value unchanged."""
-        is_weights = name.rpartition(".")[2] == "weights" and isinstance(value, str)
-        return absolute(value) if is_weights else value
-
-    settings = {name: whole(name, value) for name, value in plan.set.items()}
-    grid = tuple(
-        {name: [whole(name, v) for v in given] for name, given in values.items()}
-        for values in plan.grid
-    )
-    data = str(Path(plan.data).resolve())
-    return plan.model_copy(update={"data": data, "set": settings, "grid": grid})

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from galaxytune.plan.grid import Grid, architecture_points, as_grid
+from galaxytune.plan.grid import Grid, architecture_points, as_grid, check_grid
+from galaxytune.plan.paths import with_given_paths
 from search_spaces.declaration import FrozenConfig, InvalidInput
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ CHANGEABLE = (
     "keep_checkpoints",
     "checkpoint_quota_gb",
 )
+_MANY = 1_000_000  # trials or epochs, more than any study can have
 WandbMode = Literal["offline", "online", "disabled"]
 Pack = Literal["auto", "off"] | int
 
@@ -34,6 +36,11 @@ Pack = Literal["auto", "off"] | int
 def _as_text(given: Any) -> Any:
     """Return a path as text, and any other value unchanged."""
     return str(given) if isinstance(given, Path) else given
+
+
+def _as_names(given: Any) -> Any:
+    """Return a single text as a list of one text, and any other value unchanged."""
+    return [given] if isinstance(given, str) else given
 
 
 def _as_pack(given: Any) -> Any:
@@ -77,15 +84,15 @@ class StudyPlan(FrozenConfig):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
     """Give the study and its folder this name."""
-    architectures: Annotated[tuple[str, ...], Field(min_length=1)]
+    architectures: Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_as_names)]
     """Search these architectures; `galaxytune architectures` lists all that there are."""
     data: Annotated[str, BeforeValidator(_as_text)]
     """Train the networks on this galaxy file (npz)."""
-    trials: Annotated[int, Field(ge=1)]
+    trials: Annotated[int, Field(ge=1, le=_MANY)]
     """Run this many trials. A grid sets this number itself."""
-    epochs: Annotated[int, Field(ge=1)] | None = None
+    epochs: Annotated[int, Field(ge=1, le=_MANY)] | None = None
     """Train a trial for at most this many epochs. Default: the architecture's published number."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Use this random seed for the sampler and for the training of every trial."""
     split: Literal["hash", "seed"] = "hash"
     """Split the galaxies by the hash of their ids, or with `seed` as the notebooks did."""
@@ -95,7 +102,7 @@ class StudyPlan(FrozenConfig):
     """Train as the student project did, with its mistakes and its split."""
     set: dict[str, Any] = {}
     """Fix a hyperparameter: KEY=VALUE, or ARCHITECTURE.KEY=VALUE for one architecture."""
-    search_only: tuple[str, ...] = ()
+    search_only: Annotated[tuple[str, ...], BeforeValidator(_as_names)] = ()
     """Search this hyperparameter, and fix all that are not named here at their defaults."""
     grid: Annotated[Grid, BeforeValidator(as_grid)] = ()
     """Train every combination of these values instead of a search: KEY=[VALUE, ...]."""
@@ -141,18 +148,21 @@ class StudyPlan(FrozenConfig):
 
         values: what pydantic is given, values by key; anything else is returned unchanged. The
         keys that follow are the number of trials of a grid, and the split of a plan with
-        `as_published`. A grid of the wrong form, or a wrong number of trials for the grid, raises
-        InvalidInput.
+        `as_published`. In the paths of a plan that is not stored yet, `~` and `$NAME` are
+        expanded. A grid of the wrong form, a wrong number of trials for the grid, or a path that
+        cannot be, raises InvalidInput.
         """
         if not isinstance(values, Mapping):
             return values
-        completed = dict(values)
+        completed = dict(values) if cls is not StudyPlan else with_given_paths(values)
         if completed.get("as_published"):
             completed.setdefault("split", "seed")
         architectures, grid = completed.get("architectures"), as_grid(completed.get("grid") or [])
+        architectures = _as_names(architectures)
         if not grid or not isinstance(architectures, (list, tuple)):
             return completed
         try:
+            check_grid(grid)
             num_points = len(architecture_points(grid, architectures))
         except (AttributeError, TypeError):
             raise InvalidInput(f"grid must hold keys with lists of values, got {grid!r}") from None

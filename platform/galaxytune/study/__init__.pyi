@@ -1,12 +1,15 @@
 from .budget import Budget as Budget
 from .checkpoint_keeper import CheckpointKeeper as CheckpointKeeper
 from .creation import change_plan as change_plan
-from .creation import check_data_unchanged as check_data_unchanged
+from .creation import check_free_name as check_free_name
 from .creation import new_study as new_study
 from .creation import open_folder as open_folder
 from .creation import plan_kept_if_refused as plan_kept_if_refused
 from .folder import StudyFolder as StudyFolder
 from .html import study_html as study_html
+from .moved_data import check_data_unchanged as check_data_unchanged
+from .moved_data import data_at as data_at
+from .moved_data import store_moved_data as store_moved_data
 from .record_making import make_record as make_record
 from .results import check_names_differ as check_names_differ
 from .results import leaderboard_of as leaderboard_of

@@ -1,4 +1,4 @@
-"""Functions that make a study, open a study, check its data, and change its plan."""
+"""Functions that make a study, open a study, and change its plan."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from galaxytune.plan import (
 )
 from galaxytune.study.folder import StudyFolder
 from search_spaces.declaration import InvalidInput, build, did_you_mean
-from trainables.files import write_atomically
+from trainables.files import check_can_write, write_atomically
 from trainables.galaxies import (
     Galaxies,
     Split,
@@ -27,18 +27,60 @@ from trainables.galaxies import (
     split_galaxies,
 )
 
+_LONGEST = 255  # bytes of a name in a folder
+_REMEDY = "name another --storage"
+# What a creation that was cut short leaves in a folder; a lock may be left as well.
+_UNFINISHED = {"curves", "checkpoints", "split.npz", "driver.lock"}
+
+
+def check_free_name(storage: Path, name: str) -> None:
+    """Raise InvalidInput if no study `name` can be made in the folder `storage`.
+
+    The reasons are a study of that name, a folder of that name that holds other files, such as
+    those of a study whose plan.yaml is gone, and a storage that cannot be written. Nothing is
+    made.
+    """
+    folder = StudyFolder(storage.resolve() / name)
+    check_can_write(folder.path, _REMEDY)
+    if folder.plan_file.exists():
+        raise InvalidInput(
+            f"study {name!r} exists in {storage}; choose another name, or continue the study "
+            f"with `galaxytune resume {name}`, in Python with `Study.resume`"
+        )
+    others = sorted(path.name for path in _foreign(folder.path))
+    if folder.records_file.name in others or folder.journal_file.name in others:
+        raise InvalidInput(
+            f"{folder.path} holds the files of a study, but no plan.yaml; put the study's "
+            "plan.yaml back, or choose another name"
+        )
+    if others:
+        raise InvalidInput(
+            f"{folder.path} holds other files than a study, such as {others[0]}; choose another "
+            "name, or name another --storage"
+        )
+
+
+def _foreign(folder: Path) -> Iterator[Path]:
+    """Yield what a folder holds that no creation of a study has left; nothing without a folder."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        is_empty_folder = path.is_dir() and not any(path.iterdir())
+        is_left = path.name in _UNFINISHED and (is_empty_folder or path.is_file())
+        if not is_left and not path.name.startswith(".plan.yaml."):
+            yield path
+
 
 def new_study(plan: StudyPlan, storage: Path) -> StudyFolder:
     """Make the folder of a new study in the folder `storage`, and return the study's folder.
 
     plan: the plan, whose files are stored as absolute paths. storage: need not exist. First the
-    networks and the whole data file are checked, and the data is split.
+    name, the networks and the whole data file are checked, and the data is split.
 
-    InvalidInput is raised if a network is not available, if the data file is missing or damaged or
-    too small for the split, or if a study of that name exists. OSError is raised if the folder
-    cannot be written.
+    InvalidInput is raised if a study of that name cannot be made (see `check_free_name`), if a
+    network is not available, or if the data file is missing or damaged or too small for the split.
+    OSError is raised if the folder cannot be written.
     """
     plan = with_absolute_files(plan)
+    check_free_name(storage, plan.name)
     check_networks(plan)
     data = Path(plan.data)
     galaxies = open_galaxies(data)
@@ -54,14 +96,10 @@ def new_study(plan: StudyPlan, storage: Path) -> StudyFolder:
 def _create(storage: Path, plan: StoredPlan, galaxies: Galaxies, split: Split) -> StudyFolder:
     """Write the files of a new study into STORAGE/NAME, and return that folder.
 
-    InvalidInput is raised if a study of that name exists, OSError if a file cannot be written.
+    InvalidInput is raised if the name is not free, OSError if a file cannot be written.
     """
+    check_free_name(storage, plan.name)  # the checks of the data took a while
     folder = StudyFolder(storage.resolve() / plan.name)
-    if folder.plan_file.exists():
-        raise InvalidInput(
-            f"study {plan.name!r} exists in {storage}; choose another name, or continue the study "
-            f"with `galaxytune resume {plan.name}`, in Python with `Study.resume`"
-        )
     for path in (folder.curves_folder, folder.checkpoints):
         path.mkdir(parents=True, exist_ok=True)
     save_split(folder.split_file, split, galaxies.ids)
@@ -73,8 +111,9 @@ def open_folder(storage: Path, name: str) -> StudyFolder:
     """Return the folder of the study `name` in the folder `storage`; its files are not read.
 
     If there is no such study, InvalidInput is raised; the message names the study with the most
-    similar name, or else all studies that there are.
+    similar name, or else all studies that there are. A path in place of the name is refused, too.
     """
+    _check_name(storage, name)
     folder = StudyFolder(storage.resolve() / name)
     if not folder.plan_file.exists():
         known = [p.parent.name for p in storage.glob("*/plan.yaml")]
@@ -83,18 +122,14 @@ def open_folder(storage: Path, name: str) -> StudyFolder:
     return folder
 
 
-def check_data_unchanged(folder: StudyFolder) -> None:
-    """Raise InvalidInput if the data file is not the file that the study began with.
-
-    The arrays of the file are compared, so a copy at the same path passes. The whole file is read.
-    InvalidInput is also raised if the file is missing or damaged.
-    """
-    plan = folder.plan
-    if fingerprint(Path(plan.data)) != plan.provenance.data_fingerprint:
-        raise InvalidInput(
-            f"{plan.data} is not the file that study {plan.name!r} began with; "
-            "put that file back, or start a new study"
-        )
+def _check_name(storage: Path, name: str) -> None:
+    """Raise InvalidInput if `name` is no name of a study, for example a path or an empty text."""
+    if "/" in name:
+        parent, _, last = name.rstrip("/").rpartition("/")
+        remedy = f"give {last} with --storage {parent}" if parent and last else "give the name"
+        raise InvalidInput(f"a study is named without its folder, got {name!r}; {remedy}")
+    if name in ("", ".", "..") or not name.isprintable() or len(os.fsencode(name)) > _LONGEST:
+        raise InvalidInput(f"no study in {os.fspath(storage)} can have the name {name[:99]!r}")
 
 
 def change_plan(folder: StudyFolder, changes: Mapping[str, Any]) -> None:

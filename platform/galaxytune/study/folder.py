@@ -1,19 +1,22 @@
 """A study's folder: the paths and contents of its files, and the lock of its driver."""
 
+import fcntl
 import json
 import shutil
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from analysis.records import Curves, TrialRecord, read_records
 from galaxytune.plan import StoredPlan, read_plan
-from trainables.files import read_json_lines, write_atomically, writing_to_a_given_place
+from search_spaces.declaration import InvalidInput
+from trainables.files import check_can_write, read_json_lines, write_atomically
 from trainables.galaxies import Split, load_split
 from trainables.training import EpochReport
 
 State = Literal["running", "finished", "interrupted"]
+_LOCK = "driver.lock"
 
 
 class StudyFolder:
@@ -22,7 +25,11 @@ class StudyFolder:
     docs/study-folder.md describes each file. A file need not exist, except `plan_file`. A method
     that reads a damaged file raises InvalidInput, unless its docstring names another error.
 
-    path: the folder itself. The other attributes are paths in this folder.
+    path: the folder itself.
+    moved_data: the galaxy file that `plan` names in place of the stored path; None for the stored
+        path. See `data_at`.
+
+    The other attributes are paths in this folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,6 +50,7 @@ class StudyFolder:
         self.packing_file = path / "packing.json"
         self.wandb = path / "wandb"
         self.mirrored_file = self.wandb / "mirrored.jsonl"
+        self.moved_data: Path | None = None
         self._read: tuple[tuple[int, int], StoredPlan] | None = None
 
     @property
@@ -52,7 +60,9 @@ class StudyFolder:
 
     @property
     def plan(self) -> StoredPlan:
-        """The stored plan; the file is read again only after it has changed.
+        """The stored plan, with `moved_data` as its data file if there is one.
+
+        The file is read again only after it has changed.
 
         FileNotFoundError is raised if the folder has no plan.
         """
@@ -60,7 +70,10 @@ class StudyFolder:
         key = (state.st_mtime_ns, state.st_ino)
         if self._read is None or self._read[0] != key:
             self._read = key, read_plan(self.plan_file)
-        return self._read[1]
+        stored = self._read[1]
+        if self.moved_data is None:
+            return stored
+        return stored.model_copy(update={"data": str(self.moved_data)})
 
     def records(self) -> list[TrialRecord]:
         """Return the records of all ended trials, in the order in which the trials ended.
@@ -133,26 +146,28 @@ class StudyFolder:
         self.curve_file(trial_id).unlink(missing_ok=True)
         shutil.rmtree(self.checkpoint_folder(trial_id), ignore_errors=True)
 
+    def check_can_write(self) -> None:
+        """Raise InvalidInput if this user may not write to the folder; nothing is written."""
+        check_can_write(
+            self.path, "copy the study to a folder that you may write to, and give it as --storage"
+        )
+
     def lock(self) -> FileLock:
         """Return the study's lock, not acquired; a driver holds the lock while it runs.
 
         The lock is the file driver.lock, which is created when a lock is acquired. The system
         frees the lock of a driver that dies.
         """
-        return FileLock(self.path / "driver.lock")
+        return FileLock(self.path / _LOCK)
 
     def state(self) -> State:
         """Return `running`, `finished` or `interrupted`.
 
         A study is running if a driver holds its lock. Otherwise it is finished if all trials have
         ended or a budget ended the study, and interrupted if trials are left, also if no trial was
-        ever begun. The lock is held for a moment to see whether it is free. InvalidInput is raised
-        if this user may not write the lock file.
+        ever begun. Nothing is written. InvalidInput is raised if the lock file cannot be read.
         """
-        try:
-            with writing_to_a_given_place(), self.lock().acquire(timeout=0):
-                pass
-        except Timeout:
+        if _is_held(self.path / _LOCK):
             return "running"
         done = self.ended is not None or len(self.records()) >= self.plan.trials
         return "finished" if done else "interrupted"
@@ -163,3 +178,21 @@ class StudyFolder:
         A missing or damaged file raises InvalidInput.
         """
         return load_split(self.split_file)
+
+
+def _is_held(lock: Path) -> bool:
+    """Return whether another process holds a lock file; a file that does not exist is free.
+
+    The lock is shared for a moment to see whether it is free, which needs no permission to write.
+    InvalidInput is raised if the file cannot be read.
+    """
+    try:
+        with lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        raise InvalidInput(f"{lock} cannot be read: {error.strerror}") from None
+    return False

@@ -37,8 +37,8 @@ def trial_statuses(folder: StudyFolder, state: State) -> dict[str, str]:
 def study_status(folder: StudyFolder) -> StudyStatus:
     """Return the state of a study now, and its trials counted by status.
 
-    InvalidInput is raised if a file of the study is damaged, or if this user may not write the
-    lock file (see `StudyFolder.state`).
+    InvalidInput is raised if a file of the study is damaged, or if this user may not read the lock
+    file (see `StudyFolder.state`).
     """
     state = folder.state()
     return counted(folder, state, trial_statuses(folder, state))

@@ -181,3 +181,16 @@ def test_ctrl_c_tells_how_the_command_goes_on(
     monkeypatch.setattr(sys, "argv", ["galaxytune", "--debug", command])
     assert app._exit_code(KeyboardInterrupt()) == 130
     assert capfd.readouterr().err == told
+
+
+@pytest.mark.parametrize("arguments", [["report", "s", ""], ["status", "s", "--storage="]])
+def test_an_empty_argument_is_told_as_a_variable_that_is_not_set(
+    arguments: list[str], cli: Cli, capfd: Captured
+) -> None:
+    assert cli(*arguments) == 2
+    assert "is empty; a variable on the command line may not be set" in capfd.readouterr().err
+
+
+def test_a_name_that_is_too_long_for_the_disk_is_a_mistake(cli: Cli, capfd: Captured) -> None:
+    assert cli("data", "check", "x" * 300) == 2
+    assert len(capfd.readouterr().err.splitlines()) == 1

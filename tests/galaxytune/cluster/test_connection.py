@@ -24,6 +24,7 @@ def test_wrong_values_are_refused(given: dict[str, Any], told: str) -> None:
         ClusterAddress(**given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["", "nowhere", "ray://"])
 def test_an_address_of_a_wrong_form_is_told(address: str) -> None:
     with pytest.raises(InvalidInput, match=f"^no Ray cluster at '{address}': "):

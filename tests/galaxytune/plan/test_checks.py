@@ -34,6 +34,13 @@ def test_what_is_not_searched_keeps_its_default() -> None:
         ({"search_only": ["constraint_coefficients"], "trials": 3}, "add --set coefficient_shar"),
         ({"grid": {"weight_decay": [0.1, 0.2]}}, "weight_decay is used only with optimizer=adamw"),
         ({"grid": {"seed": [0, 0]}}, "is given twice"),
+        ({"grid": {"seed": [0, 1]}, "search_only": ["dropout"]}, "a grid draws no value, so sea"),
+        (
+            {"search_only": ["dropout"], "set": {"dropout": 0.1}, "trials": 3},
+            "search_only and --set both decide 'dropout'",
+        ),
+        ({"grace_epochs": 10, "trials": 3}, "grace_epochs 10 is above the 2 epochs of a trial"),
+        ({"target_rmse": 8, "trials": 3}, "target_rmse must be below 1"),
         ({"grid": {"dropout": [0, 0.1]}, "set": {"dropout": 0.2}}, "both decide 'dropout'"),
         ({"grid": {"seed": [0, 1]}, "seed": 0}, "grid and --seed 0 both decide 'seed'"),
         ({"grid": {"epochs": [2, 4]}, "epochs": 3}, "grid and --epochs 3 both decide 'epochs'"),

@@ -27,6 +27,12 @@ def test_grid_points_are_all_combinations_the_last_key_fastest() -> None:
     assert grid_choices(({"a": [1, 2]}, {"a": [2, 5]})) == {"a": [1, 2, 5]}
 
 
+@pytest.mark.parametrize("given", ["adam", 5, True, {"a": 1}, [], ""])
+def test_a_value_that_is_no_list_is_not_counted(given: Any) -> None:
+    with pytest.raises(InvalidInput, match="^grid: optimizer needs a list of values"):
+        plan(grid={"optimizer": given})
+
+
 def test_a_grid_decides_the_number_of_trials() -> None:
     grid = {"seed": [0, 1], "learning_rate": [1e-3, 1e-2, 1e-4]}
     assert plan(grid=grid).trials == 6
@@ -50,7 +56,7 @@ def test_a_grids_configs_are_the_published_one_but_for_its_keys() -> None:
         ({"learning_rat": [1]}, "simple_cnn has no 'learning_rat'; did you mean 'learning_rate'"),
         ({"learning_rate": []}, "needs a list of values|greater than or equal to 1"),
         ({"learning_rate": [-1]}, "learning_rate: .*greater than 0"),
-        ({"learning_rate": 3}, "grid must hold keys with lists of values"),
+        ({"learning_rate": 3}, "learning_rate needs a list of values, such as \\[3\\], got 3"),
         ({"architecture": ["vgg16"]}, "'vgg16' is not among the plan's architectures"),
         ("seed", "grid must hold keys with lists of values"),
     ],

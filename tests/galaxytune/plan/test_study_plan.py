@@ -52,6 +52,17 @@ RIGHT: dict[str, Any] = {
     ("changes", "told"),
     [
         ({"trials": 0}, "trials: Input should be greater than or equal to 1, got 0"),
+        ({"trials": 10**30}, "trials: Input should be less than or equal to 1000000, got 1000"),
+        ({"epochs": 10**12}, "epochs: Input should be less than or equal to 1000000, got 1000"),
+        ({"seed": 2**32}, "seed: Input should be less than 4294967296, got 4294967296"),
+        ({"max_retries": -1}, "max_retries: Input should be greater than or equal to 0, got -1"),
+        ({"max_hours": 0}, "max_hours: Input should be greater than 0, got 0"),
+        ({"cpus_per_trial": 1e-9}, "cpus_per_trial must be at least 0.001, got 1e-09"),
+        ({"gpus_per_trial": 1e-9}, "gpus_per_trial must be at least 0.001, got 1e-09"),
+        ({"data": ""}, "a path is empty"),
+        ({"data": "x" * 300}, "a name in a path has 300 bytes"),
+        ({"name": "a/b"}, "name: String should match pattern"),
+        ({"name": "a" * 81}, "name: String should have at most 80 characters"),
         ({"name": "a b"}, "name: String should match pattern"),
         ({"trails": 3}, "unknown key 'trails'; did you mean 'trials'?"),
         (
@@ -92,3 +103,8 @@ def test_the_search_spaces_of_a_plan_are_resolved_once() -> None:
     space = made.spaces["simple_cnn"]
     assert space.published is space.published
     assert space.hyperparameters is space.hyperparameters
+
+
+def test_a_single_name_is_a_list_of_one() -> None:
+    made = make_plan(RIGHT | {"architectures": "simple_cnn", "search_only": "dropout"})
+    assert (made.architectures, made.search_only) == (("simple_cnn",), ("dropout",))

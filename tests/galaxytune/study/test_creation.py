@@ -7,7 +7,7 @@ import pytest
 
 from galaxytune.study.creation import (
     change_plan,
-    check_data_unchanged,
+    check_free_name,
     open_folder,
     plan_kept_if_refused,
 )
@@ -83,21 +83,6 @@ def test_a_name_is_given_once(begin_study: BeginStudy) -> None:
         begin_study()
 
 
-def test_data_that_has_changed_is_named(toy_npz: Path, tmp_path: Path) -> None:
-    own = tmp_path / "own.npz"
-    own.write_bytes(toy_npz.read_bytes())
-    folder = small_study(own, tmp_path / "studies")
-    check_data_unchanged(folder)
-    from trainables.galaxies.galaxy_file import save_galaxies
-    from trainables.simulation.galaxies import simulate_galaxies
-
-    others = simulate_galaxies(60, seed=2)
-    names = ("images", "target", "ids", "num_votes")
-    save_galaxies(own, {name: getattr(others, name) for name in names})
-    with pytest.raises(InvalidInput, match="own.npz is not the file that study 's' began with"):
-        check_data_unchanged(folder)
-
-
 def test_fewer_trials_than_have_ended_are_refused(begin_study: BeginStudy) -> None:
     folder = begin_study(trials=5)
     lines = "".join(f"{record(i, 0.1).model_dump_json()}\n" for i in range(3))
@@ -121,3 +106,48 @@ def test_a_refused_resume_leaves_the_plan_and_the_end_as_they_were(
     with plan_kept_if_refused(folder):
         change_plan(folder, {"gpus_per_trial": 8})
     assert folder.plan.gpus_per_trial == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("studies/s", "without its folder, got 'studies/s'; give s with --storage studies$"),
+        ("/abs/s/", "without its folder, got '/abs/s/'; give s with --storage /abs$"),
+        ("..", "can have the name '..'"),
+        ("", "can have the name ''"),
+        ("a\nb", "can have the name"),
+        ("x" * 300, "can have the name"),
+    ],
+)
+def test_a_path_is_no_name(name: str, told: str, begin_study: BeginStudy) -> None:
+    storage = begin_study().path.parent
+    with pytest.raises(InvalidInput, match=told) as error:
+        open_folder(storage, name)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("left", ["trials.jsonl", "optuna.journal"])
+def test_a_study_whose_plan_is_gone_is_not_adopted(left: str, begin_study: BeginStudy) -> None:
+    folder = begin_study()
+    (folder.path / left).write_text("")
+    folder.plan_file.unlink()
+    with pytest.raises(InvalidInput, match="holds the files of a study, but no plan.yaml; put"):
+        begin_study()
+    assert (folder.path / left).exists() and not folder.plan_file.exists()
+
+
+@pytest.mark.parametrize("left", ["notes.txt", "curves/00000.jsonl", "checkpoints/00000/last.pt"])
+def test_a_folder_with_other_files_is_not_written(left: str, begin_study: BeginStudy) -> None:
+    folder = begin_study()
+    (folder.path / left).parent.mkdir(exist_ok=True)
+    (folder.path / left).write_text("mine")
+    folder.plan_file.unlink()
+    with pytest.raises(InvalidInput, match=f"other files than a study, such as {left[:5]}"):
+        check_free_name(folder.path.parent, "s")
+
+
+def test_a_creation_that_was_cut_short_is_made_again(begin_study: BeginStudy) -> None:
+    folder = begin_study()
+    folder.plan_file.unlink()
+    (folder.path / ".plan.yaml.x1").touch()
+    assert begin_study().plan.name == "s"

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field
 
-from search_spaces.declaration import InvalidInput, config_class, config_from_values
-from search_spaces.declaration.frozen_config import FrozenConfig, read_yaml, to_yaml, yaml_value
+from search_spaces.declaration import InvalidInput, config_class, config_from_values, read_yaml
+from search_spaces.declaration.frozen_config import FrozenConfig, to_yaml
 from search_spaces.simple_cnn import Config as SimpleCNN
 from search_spaces.timm import Config as Timm
 from tests.support.architectures import drawn, every_architecture, space_of
@@ -106,53 +106,6 @@ def test_a_missing_value_is_named(make: Make) -> None:
     with pytest.raises(InvalidInput, match="^'architecture' is missing$"):
         Timm(seed=1)  # type: ignore[call-arg]
     assert make({"seed": 1}) == SimpleCNN(seed=1)
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("- 1", "must hold keys and values, it holds list"),
-        ("", "must hold keys and values, it holds NoneType"),
-        ("a: [", "is not YAML"),
-        ("a: 2026-13-01", "is not YAML: month must be in 1..12"),  # a date, for YAML
-        ("a: 2026-01-01 25:00:00", "is not YAML: hour must be in 0..23"),
-        ("[" * 1000, "is not YAML"),
-        (b"\xff\xfe\x00a", "cannot be read"),
-        (None, "no file"),
-    ],
-)
-def test_an_unusable_yaml_file_is_named_in_one_line(
-    text: str | bytes | None, told: str, tmp_path: Path
-) -> None:
-    path = tmp_path / "plan.yaml"
-    if text is not None:
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(InvalidInput, match=told) as error:
-        read_yaml(path)
-    assert str(path) in str(error.value) and "\n" not in str(error.value)
-
-
-def test_a_folder_is_no_yaml_file(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="cannot be read: .*directory"):
-        read_yaml(tmp_path)
-
-
-@pytest.mark.parametrize("text", ["[", "2026-13-01", "a: b: c"])
-def test_a_text_that_is_no_yaml_is_no_value(text: str) -> None:
-    with pytest.raises(InvalidInput, match="is not a value") as error:
-        yaml_value(text)
-    assert repr(text) in str(error.value) and "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("text", ["!!bool x", "!!timestamp x", "!!int ''", "[1, !!float x]"])
-def test_a_value_that_does_not_fit_its_tag_is_refused_in_one_line(
-    text: str, tmp_path: Path
-) -> None:
-    with pytest.raises(InvalidInput, match="is not a value"):
-        yaml_value(text)
-    (tmp_path / "plan.yaml").write_text(f"epochs: {text}")
-    with pytest.raises(InvalidInput, match="plan.yaml is not YAML"):
-        read_yaml(tmp_path / "plan.yaml")
 
 
 @in_both_ways

@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from search_spaces.declaration import InvalidInput
+from trainables.galaxies.cache import cache_folder
 from trainables.galaxies.galaxy_file import (
     Galaxies,
-    cache_folder,
     fingerprint,
     open_galaxies,
     save_galaxies,
@@ -85,16 +85,6 @@ def test_a_changed_compressed_file_is_unpacked_anew(compressed: Path) -> None:
     others = 255 - arrays()["images"]
     np.savez_compressed(compressed, **arrays(images=others))
     np.testing.assert_array_equal(open_galaxies(compressed).images, others)
-
-
-def test_the_cache_lies_where_the_environment_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GALAXYTUNE_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path
-    monkeypatch.delenv("GALAXYTUNE_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "galaxytune"
 
 
 def test_without_ids_the_row_number_is_the_id(tmp_path: Path) -> None:

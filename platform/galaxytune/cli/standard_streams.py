@@ -1,0 +1,64 @@
+"""The three standard streams of the command line, which a caller may have closed."""
+
+import errno
+import io
+import os
+import sys
+from typing import Any
+
+_UNREADABLE = (errno.EPIPE, errno.EBADF, errno.ENOSPC, errno.EIO)
+_STDERR = 2
+
+
+class _ClosedOutput(io.TextIOBase):
+    """Standard output that was closed before the command began: what is written cannot be read."""
+
+    def write(self, text: str) -> int:
+        """Raise BrokenPipeError, as for a reader that closes the output later."""
+        raise BrokenPipeError(errno.EPIPE, "standard output is closed")
+
+    def fileno(self) -> int:
+        """Return 1, the number of standard output."""
+        return 1
+
+
+class _Notes(io.FileIO):
+    """Standard error whose reader may close it: later notes are dropped, and the work goes on."""
+
+    def write(self, data: Any) -> int:
+        """Write bytes; if nobody can read them, send these and all later bytes to nowhere."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno not in _UNREADABLE:
+                raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+        return len(data)
+
+
+def open_standard_streams() -> None:
+    """Make all three standard streams usable, also those that the caller has closed.
+
+    The numbers 0, 1 and 2 are taken at first, so that no file of a study gets one of these numbers
+    and the output of another process. Text for a closed standard output then raises
+    BrokenPipeError. Text for standard error that nobody can read is dropped.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(number)
+    if sys.stdout is None:
+        sys.stdout = _ClosedOutput()
+    if sys.stderr is None or _is_the_process_own(sys.stderr):
+        encoding = "utf-8" if sys.stderr is None else sys.stderr.encoding
+        notes = io.BufferedWriter(_Notes(_STDERR, "w", closefd=False))
+        sys.stderr = io.TextIOWrapper(notes, encoding, "backslashreplace", line_buffering=True)
+
+
+def _is_the_process_own(stream: Any) -> bool:
+    """Return whether a stream writes to the standard error of this process, unlike a test's."""
+    try:
+        return bool(stream.fileno() == _STDERR)
+    except (AttributeError, OSError, ValueError):
+        return False

@@ -1,0 +1,45 @@
+"""Standard streams that the caller has closed, or closes while the command runs."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import GALAXYTUNE, clean_environment
+
+pytestmark = pytest.mark.slow
+
+
+def run_in_shell(command: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command of bash in which $GT is the command line."""
+    environment = clean_environment() | {"GT": str(GALAXYTUNE)}
+    return subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, env=environment, timeout=100
+    )
+
+
+@pytest.mark.parametrize("arguments", ["--version", "--help", "architectures simple_cnn --json"])
+def test_a_closed_output_is_no_fault(arguments: str) -> None:
+    answer = run_in_shell(f"$GT {arguments} >&-")
+    assert (answer.returncode, answer.stderr) == (1, "")
+
+
+def test_a_full_output_is_told_in_one_line() -> None:
+    answer = run_in_shell("$GT --version >/dev/full")
+    assert (answer.returncode, len(answer.stderr.splitlines())) == (1, 1)
+    assert "No space left on device" in answer.stderr
+
+
+@pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", "<&- >&- 2>&-"])
+def test_work_is_done_although_nobody_reads_its_notes(streams: str, tmp_path: Path) -> None:
+    answer = run_in_shell(f"$GT data simulate {tmp_path}/g.npz --num-galaxies 10 {streams}")
+    assert answer.returncode == 0 and (tmp_path / "g.npz").stat().st_size > 1000
+
+
+def test_a_reader_that_closes_the_notes_does_not_stop_the_work(tmp_path: Path) -> None:
+    train = f"$GT train simple_cnn {tmp_path}/m --data {tmp_path}/g.npz --epochs 2"
+    answer = run_in_shell(
+        f"$GT data simulate {tmp_path}/g.npz --num-galaxies 60; "
+        f"{train} --set width=0.1 2>&1 >/dev/null | true; echo ${{PIPESTATUS[0]}}"
+    )
+    assert answer.stdout.strip() == "0" and (tmp_path / "m" / "config.yaml").exists()
