@@ -224,7 +224,7 @@ def test_a_damaged_file_in_torchs_cache_is_named(
     file = cached_file(torchvision.models.ResNet50_Weights.IMAGENET1K_V1)
     file.parent.mkdir(parents=True)
     file.write_text("<html>please log in</html>")
-    with pytest.raises(InvalidInput, match=f"{file} is not a whole .* delete the file"):
+    with pytest.raises(InvalidInput, match=f"{file} is a web page.*; delete the file"):
         built("resnet50", "imagenet")
 
 
