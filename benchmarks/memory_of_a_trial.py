@@ -5,9 +5,9 @@
 
 Each line is a training in a process of its own, on simulated galaxies of 64 pixels: two steps an
 epoch, and 80 validation galaxies. The peak is that of the whole process (ru_maxrss); the saved
-activations are those that PyTorch keeps for the backward pass. --share is the part of the machine's
-memory that the trial may take, as for one of several trials side by side: a smaller share shows the
-bound on the micro-batch.
+activations are those that PyTorch keeps for the backward pass. --share is the part of the
+machine's memory that the trial may take, as for one of several trials side by side: a smaller
+share shows the bound on the micro-batch.
 """
 
 import argparse
@@ -111,10 +111,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.task:
         return print(json.dumps(measured(json.loads(arguments.task))))
-    print(f"{datetime.now(UTC):%Y-%m-%d}, batch of {arguments.batch}, {os.cpu_count()} CPUs; GiB")
-    print(
-        "| network | precision | threads | share | before | saved | peak | micro-batch | s | RMSE |"
-    )
+    told = f"batch of {arguments.batch}, {os.cpu_count()} CPUs; sizes in GiB"
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {told}")
+    columns = "network precision threads share before saved peak micro-batch s RMSE".split()
+    print("|", " | ".join(columns), "|")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for precision in arguments.precision:
         for threads in arguments.threads:

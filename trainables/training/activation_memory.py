@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from trainables.device import MicroBatch, computed_in, memory_for_training
+from trainables.device import MicroBatch, computed_in, is_out_of_memory, memory_for_training
 from trainables.layers import GalaxyNetwork
 from trainables.training.batches import TrainingBatch
 
@@ -58,13 +58,21 @@ def bound_micro_batch(
     """Halve the size of a micro-batch until a step fits into a share of the main memory.
 
     On Linux an allocation rarely fails: a process that takes too much is killed later. So the size
-    is chosen before the first step. The size is at least 1. micro_batch: changed in place.
-    network: a network on the CPU. batch: galaxies of the training, of which two are passed through
-    the network. precision: torch.float32 or torch.bfloat16. share: the training's share of the
-    machine, above 0.
+    is chosen before the first step. The size is at least 1. The size stays as it is if the batch
+    has one galaxy, or if memory does not hold the two galaxies that are measured. micro_batch:
+    changed in place. network: a network on the CPU. batch: galaxies of the training, of which two
+    are passed through the network. precision: torch.float32 or torch.bfloat16. share: the
+    training's share of the machine, above 0.
     """
     measured = batch.part(slice(0, _MEASURED))
-    each = saved_bytes(network, measured, precision) / len(measured)
+    if len(measured) < _MEASURED:
+        return
+    try:
+        each = saved_bytes(network, measured, precision) / _MEASURED
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return  # the first step halves its batch, and says what does not fit
     trained = [p for p in network.parameters() if p.requires_grad]
     fixed = _PER_PARAMETER * sum(p.numel() * p.element_size() for p in trained)
     room = memory_for_training(share) - fixed
