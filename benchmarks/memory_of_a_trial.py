@@ -76,8 +76,9 @@ def saved(run: Any, precision: str) -> float:
 
     from trainables.training.activation_memory import saved_bytes
 
-    first = run._batches.first().part(slice(0, 2))
-    return saved_bytes(run.network, first, getattr(torch, precision)) / 2
+    first, dtype = run._batches.first(), getattr(torch, precision)
+    few, more = (saved_bytes(run.network, first.part(slice(0, n)), dtype) for n in (2, 4))
+    return (more - few) / 2
 
 
 def line(task: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The memory that a training step needs for each galaxy, measured on two galaxies."""
+"""The memory that a training step needs for each galaxy, measured on a few galaxies."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from trainables.device import MicroBatch, computed_in, is_out_of_memory, memory_
 from trainables.layers import GalaxyNetwork
 from trainables.training.batches import TrainingBatch
 
-_MEASURED = 2  # galaxies; BatchNorm may refuse one galaxy
+_MEASURED = (2, 4)  # galaxies; BatchNorm may refuse one galaxy
 # A step takes so many times the activations that PyTorch saves: the gradients that flow back, and
 # gaps between tensors in memory that the process keeps. Measured with the parallel CNN: 1.45 times
 # in float32, 1.75 times in bfloat16 (benchmarks/2026-11-28-memory-of-a-trial.md).
@@ -59,20 +59,21 @@ def bound_micro_batch(
 
     On Linux an allocation rarely fails: a process that takes too much is killed later. So the size
     is chosen before the first step. The size is at least 1. The size stays as it is if the batch
-    has one galaxy, or if memory does not hold the two galaxies that are measured. micro_batch:
-    changed in place. network: a network on the CPU. batch: galaxies of the training, of which two
+    has fewer than four galaxies, or if memory does not hold four galaxies. micro_batch:
+    changed in place. network: a network on the CPU. batch: galaxies of the training, of which four
     are passed through the network. precision: torch.float32 or torch.bfloat16. share: the
     training's share of the machine, above 0.
     """
-    measured = batch.part(slice(0, _MEASURED))
-    if len(measured) < _MEASURED:
+    few, more = _MEASURED
+    if len(batch) < more:
         return
     try:
-        each = saved_bytes(network, measured, precision) / _MEASURED
+        found = [saved_bytes(network, batch.part(slice(0, n)), precision) for n in _MEASURED]
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         return  # the first step halves its batch, and says what does not fit
+    each = (found[1] - found[0]) / (more - few)  # without weights that autocast has rounded
     trained = [p for p in network.parameters() if p.requires_grad]
     fixed = _PER_PARAMETER * sum(p.numel() * p.element_size() for p in trained)
     room = memory_for_training(share) - fixed
