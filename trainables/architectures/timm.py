@@ -22,6 +22,7 @@ from trainables.backbones import (
     FOR_GREY,
     IMAGENET,
     NONE,
+    Ambiguous,
     FineTunedNetwork,
     Head,
     Unreachable,
@@ -199,6 +200,8 @@ def _model(config: Config, name: str) -> nn.Module:
     state = read_state(Path(config.weights))
     try:
         fill(model, state, source=config.weights, classifiers=classifiers)
+    except Ambiguous:
+        raise
     except InvalidInput:
         converted = _converted(name, state, options)
         if converted is None:
@@ -312,7 +315,7 @@ def _without_common_prefixes(state: Mapping[str, Tensor]) -> Iterator[dict[str, 
         yield dict(tensors)
         firsts = Counter(name.partition(".")[0] for name in tensors)
         (first, count), *_ = firsts.most_common(1) or [("", 0)]
-        if 2 * count < len(tensors) or not count:
+        if 2 * count <= len(tensors):
             return
         start = f"{first}."
         tensors = {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}

@@ -29,3 +29,4 @@ from .torchvision_weights import check_weights as check_weights
 from .torchvision_weights import fill_from_torchvision as fill_from_torchvision
 from .weight_files import read_state as read_state
 from .weight_names import FOR_GREY as FOR_GREY
+from .weight_names import Ambiguous as Ambiguous

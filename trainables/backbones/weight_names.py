@@ -22,6 +22,10 @@ _NOT_OF_THE_BACKBONE = frozenset(
 _COUNTERS = ("num_batches_tracked", "total_ops", "total_params")
 
 
+class Ambiguous(InvalidInput):
+    """The error that a file holds several weights of a backbone, and none of them is preferred."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """The weights that a backbone needs, and the names in a file that may be left over.
@@ -96,8 +100,8 @@ def fitting(state: Mapping[str, Tensor], wanted: Wanted, *, source: str) -> dict
     the tensors are from, for the messages.
 
     InvalidInput is raised if no prefix gives all weights that are needed in their right shape, if
-    the file has weights of further layers, or if several prefixes remain, such as those of a
-    student and a teacher. A UserWarning says that kernels for greyscale images were adapted.
+    the file has weights of further layers, and Ambiguous if several prefixes remain, such as those
+    of a student and a teacher. A UserWarning says that kernels for greyscale images were adapted.
     """
     found = [_fit(state, wanted, prefix) for prefix in _prefixes(state, wanted)]
     whole = _without_copies([fit for fit in found if fit.is_whole])
@@ -109,7 +113,7 @@ def fitting(state: Mapping[str, Tensor], wanted: Wanted, *, source: str) -> dict
         return dict(chosen[0].tensors)
     if chosen:
         names = " and ".join(fit.prefix or "no prefix" for fit in chosen)
-        raise InvalidInput(
+        raise Ambiguous(
             f"{source} holds several weights of this backbone, with the prefixes {names}; write "
             "those that you want to a file of their own"
         )

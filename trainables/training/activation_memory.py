@@ -3,15 +3,22 @@
 import torch
 from torch import Tensor
 
-from trainables.device import MicroBatch, computed_in, is_out_of_memory, memory_for_training
+from trainables.device import (
+    MicroBatch,
+    computed_in,
+    is_out_of_memory,
+    memory_for_training,
+    return_freed_memory,
+)
 from trainables.layers import GalaxyNetwork
 from trainables.training.batches import TrainingBatch
 
 _MEASURED = (2, 4)  # galaxies; BatchNorm may refuse one galaxy
 # A step takes so many times the activations that PyTorch saves: the gradients that flow back, and
-# gaps between tensors in memory that the process keeps. Measured with the parallel CNN: 1.45 times
-# in float32, 1.75 times in bfloat16 (benchmarks/2026-11-28-memory-of-a-trial.md).
-_OVERHEAD = 1.75
+# gaps between tensors. There are many gaps in memory that the process keeps. Measured with the
+# parallel CNN: 1.5 to 2.2 times, and 1.1 to 1.3 times if the process returns what it frees
+# (benchmarks/2026-11-28-memory-of-a-trial.md).
+_KEEPING, _RETURNING = 2.25, 1.4
 _PER_PARAMETER = 3  # numbers for each trained number: a gradient and two moments of Adam
 
 
@@ -55,7 +62,11 @@ def bound_micro_batch(
     precision: torch.dtype,
     share: float,
 ) -> None:
-    """Halve the size of a micro-batch until a step fits into a share of the main memory.
+    """Let a training step fit into a share of the main memory, at first by slower allocation.
+
+    If a whole batch does not fit beside the gaps of memory that the process keeps, the process
+    returns the memory that it frees (see `return_freed_memory`), which changes no numbers. Only if
+    the batch does not fit then, the size of the micro-batch is halved until a step fits.
 
     On Linux an allocation rarely fails: a process that takes too much is killed later. So the size
     is chosen before the first step. The size is at least 1. The size stays as it is if the batch
@@ -77,5 +88,8 @@ def bound_micro_batch(
     trained = [p for p in network.parameters() if p.requires_grad]
     fixed = _PER_PARAMETER * sum(p.numel() * p.element_size() for p in trained)
     room = memory_for_training(share) - fixed
-    while micro_batch.size > 1 and _OVERHEAD * each * micro_batch.size > room:
+    if _KEEPING * each * micro_batch.size <= room:
+        return
+    overhead = _RETURNING if return_freed_memory() else _KEEPING
+    while micro_batch.size > 1 and overhead * each * micro_batch.size > room:
         micro_batch.size = -(-micro_batch.size // 2)

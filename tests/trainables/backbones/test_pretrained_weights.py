@@ -118,6 +118,16 @@ def test_weights_of_a_larger_relative_are_refused(name: str, other: str, tmp_pat
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["timm:resnet18", "timm:test_vit"])
+def test_a_student_and_a_teacher_are_not_guessed_between(name: str, tmp_path: Path) -> None:
+    state = encoder_file(name, tmp_path / "w.pth", num_classes=0)
+    both = {f"student.backbone.{k}": v for k, v in state.items()}
+    both |= {f"teacher.backbone.{k}": v + 1 for k, v in state.items()}
+    torch.save(both, tmp_path / "w.pth")
+    with pytest.raises(InvalidInput, match="holds several weights|does not hold the weights"):
+        built(name, tmp_path / "w.pth")
+
+
 @pytest.mark.slow
 def test_timm_brings_a_transformers_positions_to_another_side(tmp_path: Path) -> None:
     state = encoder_file("timm:test_vit", tmp_path / "w.pth", num_classes=0)
