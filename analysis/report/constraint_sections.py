@@ -1,6 +1,5 @@
 """The report's sections on constraint coefficients: one shared coefficient, or eleven."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from analysis.figures import (
     effects_figure,
 )
 from analysis.records import Curves, TrialRecord
-from analysis.report.page import Cell, Column, Picture, Section, Table, picture
+from analysis.report.page import Cell, Column, Picture, Section, Table, file_name, picture
 from analysis.statistics import (
     TREE_NAMES,
     Change,
@@ -67,10 +66,9 @@ class _Asked:
     def stem(self, name: str) -> str:
         """Return a file name without its suffix: `name`, or NAME_LABEL if there is a label.
 
-        With a label, each run of characters other than letters, digits, "_", "-" and "." becomes
-        one "_".
+        The label is spelled as `file_name` does.
         """
-        return re.sub(r"[^\w.-]+", "_", f"{name}_{self.label}") if self.label else name
+        return f"{name}_{file_name(self.label)}" if self.label else name
 
 
 def coefficient_findings(

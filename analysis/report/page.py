@@ -7,6 +7,7 @@ every request. The contents of the page are tables, pictures and paragraphs.
 import base64
 import hashlib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -105,6 +106,14 @@ class Picture:
     alt: str
     png: Path
     pdf: Path | None = None
+
+
+def file_name(name: str) -> str:
+    """Return a name, such as that of an architecture, as part of the name of a file.
+
+    Each run of characters other than letters, digits, "_", "-" and "." becomes one "_".
+    """
+    return re.sub(r"[^\w.-]+", "_", name)
 
 
 def picture(

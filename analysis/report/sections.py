@@ -19,7 +19,7 @@ from analysis.figures import (
     slices_figure,
 )
 from analysis.records import make_leaderboard
-from analysis.report.page import Column, Picture, Section, Table, picture
+from analysis.report.page import Column, Picture, Section, Table, file_name, picture
 from analysis.report.study_results import BestNetwork, StudyResults
 from trainables.decision_tree import COLUMNS
 
@@ -105,7 +105,7 @@ def hyperparameter_sections(results: StudyResults, folder: Path) -> list[Section
             figure = draw(results.records, name)
             if figure is not None:
                 title = f"{name}: {kind}"
-                file = f"hyperparameters_{name.replace(':', '_')}_{kind}"
+                file = f"hyperparameters_{file_name(name)}_{kind}"
                 pictures.append(picture(figure, folder, file, title=title, caption=caption))
         if pictures:
             sections.append(Section(title=f"Hyperparameters of {name}", pictures=tuple(pictures)))

@@ -13,20 +13,23 @@ from search_spaces.declaration.training_protocol import Dropout, TrainingProtoco
 # The side of an image in pixels. A backbone halves the side five times, so 32 must divide it.
 InputSide = Annotated[int, Field(ge=32, multiple_of=32)]
 HeadWidth = Annotated[int, Field(ge=1)]
+_NAMES = ("imagenet", "none")  # values of `weights` that are no files
 
 
 def absolute(weights: str) -> str:
     """Return the absolute path of a weight file; a name such as `imagenet` is returned unchanged.
 
-    weights: a file if the text has any suffix, such as `.pth`, otherwise a name. A `~` at the
-    beginning stands for the home directory. The path is absolute because each trial runs in
-    another folder, from which a relative path would lead elsewhere. The file need not exist.
-    InvalidInput is raised if the path begins with `~NAME` and there is no user NAME.
+    weights: a file if the text has any suffix, such as `.pth`, or a `/`, or if there is a file of
+    that name; otherwise a name. `imagenet` and `none` are always names. A `~` at the beginning
+    stands for the home directory. The path is absolute because each trial runs in another folder,
+    from which a relative path would lead elsewhere. The file need not exist. InvalidInput is
+    raised if the path begins with `~NAME` and there is no user NAME.
     """
-    if not Path(weights).suffix:
+    path = Path(weights)
+    if weights in _NAMES or not (path.suffix or "/" in weights or path.is_file()):
         return weights
     try:
-        return str(Path(weights).expanduser().resolve())
+        return str(path.expanduser().resolve())
     except RuntimeError as error:
         raise InvalidInput(f"weights: {weights!r} has no home folder ({error})") from None
 
@@ -34,7 +37,7 @@ def absolute(weights: str) -> str:
 class PretrainedBackbone(TrainingProtocol):
     """A config of a pretrained backbone, frozen or fine-tuned, under a head with one hidden layer.
 
-    weights: "imagenet", "none", or the path of a .pth, .pt or .safetensors file; a path is stored
+    weights: "imagenet", "none", or the path of a file of PyTorch or safetensors; a path is stored
     as an absolute path, and the file is read only when the network is built. as_published: True
     feeds pixels of 0..1 to the backbone, as the notebooks do. False normalises the pixels as the
     weights expect. cache_frozen_features: True stores the features of a backbone on disk if

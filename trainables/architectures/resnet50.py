@@ -56,7 +56,7 @@ def build(config: Config) -> FineTunedNetwork:
     model = torchvision.models.resnet50(weights=None)
     added = _add_keras_details(model) if config.as_published else set()
     model.avgpool = model.fc = nn.Identity()
-    fill_from_torchvision(model, config.weights, _WEIGHTS, optional=added)
+    fill_from_torchvision(model, config.weights, _WEIGHTS, optional=added, classifiers=("fc",))
     backbone = nn.Sequential()
     for name, module in model.named_children():
         if name not in ("avgpool", "fc"):

@@ -1,8 +1,11 @@
 """Any backbone of the timm library (Wightman, pytorch-image-models) under the ResNet-50's head."""
 
 import math
-from collections.abc import Iterator
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
@@ -16,23 +19,34 @@ from torch import Tensor, nn
 from search_spaces.declaration import InvalidInput, did_you_mean
 from search_spaces.timm import Config
 from trainables.backbones import (
+    FOR_GREY,
     IMAGENET,
     NONE,
+    Ambiguous,
     FineTunedNetwork,
     Head,
     Unreachable,
+    UnreachableModel,
+    check_finite,
+    check_hub_weights,
     check_name,
     check_reachable,
+    described,
     downloaded,
+    fill,
     freeze_unreached,
     groups_by_part,
     input_normalisation,
     is_file,
+    is_hub_name,
+    read_state,
     stages_by_group,
+    timm_name,
 )
 from trainables.files import DAMAGE, PICKLE_DAMAGE, one_line
 
 SOURCE = "the timm library's model of that name, under the head of the ResNet-50"
+_LEVELS = 4  # prefixes that are removed from the names of weights, such as `state_dict.module.`
 _LONGEST = 200  # characters that are kept of another library's message
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 # The errors of timm's models for what a model cannot do, of which each family raises another one,
@@ -126,9 +140,14 @@ def member(config: Config) -> str:
     """Return timm's name of a config's model, that is the architecture without `timm:`.
 
     A model or a tag of weights that timm does not know raises InvalidInput, whose message offers
-    the nearest name if one is near. Whether the model has weights is not checked.
+    the nearest name if one is near. The description of a model on the Hugging Face hub is
+    downloaded if the hub's cache lacks it; Unreachable is raised if it cannot be had. Whether the
+    model has weights is not checked.
     """
     name = config.architecture.removeprefix("timm:")
+    if is_hub_name(name):
+        described(name)
+        return name
     base = name.partition(".")[0]
     if not timm.is_model(base):
         hint = did_you_mean(base, timm.list_models()) if base else ""
@@ -149,6 +168,8 @@ def _published(name: str) -> PretrainedCfg:
     name: timm's name of the model, which must exist. A model without weights has the defaults of
     PretrainedCfg, without addresses and with a side of 224 pixels.
     """
+    if is_hub_name(name):
+        return described(name)[1]
     return timm.get_pretrained_cfg(name) or PretrainedCfg()
 
 
@@ -165,34 +186,87 @@ def _model(config: Config, name: str) -> nn.Module:
     """Return a timm model with the config's weights, without its classifier and pooling.
 
     A model of a family that does not allow to remove the two keeps them. name: timm's name of the
-    model. The model is built with its classifier, which is removed afterwards. Without a
-    classifier timm would accept any file, and weights that the file lacks would stay random.
-    ImageNet's weights are downloaded if the hub's or torch's cache lacks them. A model or weights
-    that cannot be had raise InvalidInput, as does a damaged file in a cache.
+    model. ImageNet's weights are downloaded if the hub's or torch's cache lacks them. A model or
+    weights that cannot be had raise InvalidInput, as does a damaged file in a cache.
     """
-    sized = _published(name).fixed_input_size
-    options = {"img_size": _image_side(config, name)} if sized else {}
-    if config.weights == NONE:
-        model = _created(name, options)
-    elif config.weights == IMAGENET:
-        _check_download(config)
+    options = _options(config, name)
+    if config.weights == IMAGENET:
+        model = _downloaded(config, name, options)
+    else:
+        model = _created(timm_name(name), options)
+    classifiers = _remove_classifier(model)
+    if not is_file(config.weights):
+        return model
+    state = read_state(Path(config.weights))
+    try:
+        fill(model, state, source=config.weights, classifiers=classifiers)
+    except Ambiguous:
+        raise
+    except InvalidInput:
+        converted = _converted(name, state, options)
+        if converted is None:
+            raise
+        check_finite(converted, source=config.weights)
+        return converted
+    return model
+
+
+def _options(config: Config, name: str) -> dict[str, Any]:
+    """Return the arguments of timm.create_model, by name, for the model `name` of a config.
+
+    A model for images of a fixed side is made for the config's side, and a model on the hub, which
+    may be for greyscale images, for images of three colours.
+    """
+    published = _published(name)
+    options: dict[str, Any] = {"in_chans": 3} if is_hub_name(name) else {}
+    if published.fixed_input_size:
+        options["img_size"] = _image_side(config, name)
+    return options
+
+
+def _downloaded(config: Config, name: str, options: Mapping[str, Any]) -> nn.Module:
+    """Return timm's model `name` with the weights that timm names for it.
+
+    The weights are downloaded if a cache lacks them. The model is built with the classifier of the
+    weights, because timm then refuses weights that do not fit. options: arguments of
+    timm.create_model by name. A UserWarning says if the weights are for greyscale images.
+    """
+    _check_download(config)
+    if is_hub_name(name):
+        try:
+            model = _created(name, {"pretrained": True, **options})
+        except OSError as error:
+            raise UnreachableModel(name, one_line(error)[:_LONGEST]) from None
+    else:
         model = downloaded(
             config.architecture,
             _address(name),
             lambda: _created(name, {"pretrained": True, **options}),
         )
-    else:
-        model = _from_file(name, config.weights, options)
+    if _published(name).input_size[0] == 1:
+        warnings.warn(f"{config.architecture}: the first layer {FOR_GREY}", stacklevel=2)
+    check_finite(model, source=config.architecture)
+    return model
+
+
+def _remove_classifier(model: nn.Module) -> set[str]:
+    """Remove a timm model's classifier and pooling, in place; return the classifier's modules.
+
+    A family that does not allow to remove the pooling, or the classifier, keeps it; FeatureMap
+    then uses `forward_features`.
+    """
+    before = set(model.state_dict())
     for pooling in ("", None):  # "" removes the pooling; None keeps it if the family refuses ""
         try:
             model.reset_classifier(0, pooling)  # type: ignore[operator]
             break
-        except _REFUSALS:  # FeatureMap then uses `forward_features`
+        except _REFUSALS:
             continue
-    return model
+    removed = before - set(model.state_dict())
+    return {name.rpartition(".")[0] or name for name in removed}
 
 
-def _created(name: str, options: dict[str, Any]) -> nn.Module:
+def _created(name: str, options: Mapping[str, Any]) -> nn.Module:
     """Return timm's model `name` built with `options`; InvalidInput if it cannot be built.
 
     options: arguments of timm.create_model by name. With `pretrained` the weights are downloaded
@@ -202,19 +276,49 @@ def _created(name: str, options: dict[str, Any]) -> nn.Module:
         return timm.create_model(name, **options)
 
 
-def _from_file(name: str, path: str, options: dict[str, Any]) -> nn.Module:
-    """Return timm's model `name`, built with `options`, with the weights of the file `path`.
+def _converted(
+    name: str, state: Mapping[str, Tensor], options: Mapping[str, Any]
+) -> nn.Module | None:
+    """Return timm's model `name` with weights that timm converts; None if timm refuses them.
 
-    options: arguments of timm.create_model by name. The file must hold all weights, those of the
-    classifier included. Another file, or a missing or damaged file, raises InvalidInput.
+    timm converts the names of some original publications, and the positions of transformers to
+    another side. The weights are tried with and without each prefix that nearly all names have in
+    common. state: the weights by name, with or without those of a classifier. options: arguments
+    of timm.create_model by name. The model has no classifier and no pooling.
     """
-    options = {"pretrained": True, "pretrained_cfg_overlay": {"file": path}, **options}
-    try:
-        return timm.create_model(name, **options)
-    except (*_REFUSALS, *DAMAGE, *PICKLE_DAMAGE) as error:
-        raise InvalidInput(
-            f"{path} does not hold the weights of {name}: {one_line(error)[:_LONGEST]}"
-        ) from None
+    base = described(name)[0] if is_hub_name(name) else name
+    for tensors in _without_common_prefixes(state):
+        for is_bare in (False, True):
+            overlay = {"state_dict": tensors, "source": "", "label_offset": 0}
+            bare = {"num_classes": 0} if is_bare else {}
+            try:
+                model = timm.create_model(
+                    base,
+                    pretrained=True,
+                    pretrained_cfg_overlay={**overlay, **bare},
+                    **{**options, **bare},
+                )
+            except (*_REFUSALS, *DAMAGE, *PICKLE_DAMAGE):
+                continue
+            _remove_classifier(model)
+            return model
+    return None
+
+
+def _without_common_prefixes(state: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """Yield the tensors, then those below each first part of a name that most names share.
+
+    The first part is removed from the names. At most four levels are yielded.
+    """
+    tensors = dict(state)
+    for _ in range(_LEVELS):
+        yield dict(tensors)
+        firsts = Counter(name.partition(".")[0] for name in tensors)
+        (first, count), *_ = firsts.most_common(1) or [("", 0)]
+        if 2 * count <= len(tensors):
+            return
+        start = f"{first}."
+        tensors = {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
 
 
 def _address(name: str) -> str:
@@ -237,6 +341,8 @@ def _check_download(config: Config) -> None:
     not tried, and nothing is downloaded. An unknown model raises InvalidInput.
     """
     name = member(config)
+    if is_hub_name(name):
+        return check_hub_weights(name)
     hub_id = _published(name).hf_hub_id
     if not (hub_id or _published(name).url):
         raise Unreachable(config.architecture, "a file of them", "timm knows none")
@@ -272,10 +378,15 @@ def build(config: Config) -> FineTunedNetwork:
         nn.Sequential(pool, nn.Flatten()),
         Head(num_channels, config.head_width or num_channels, config.head_dropout),
         config=config,
-        normalisation=input_normalisation(config, published.mean, published.std),
+        normalisation=input_normalisation(config, _three(published.mean), _three(published.std)),
         stages=[[f"model.{name}" for name in stage] for stage in stages],
         image_side=side,
     )
+
+
+def _three(values: Sequence[float]) -> Sequence[float]:
+    """Return three numbers, one for each colour, also if one number is given for grey."""
+    return tuple(values) * 3 if len(values) == 1 else values
 
 
 @torch.no_grad()

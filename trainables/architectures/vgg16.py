@@ -35,8 +35,7 @@ def build(config: Config) -> FineTunedNetwork:
     Weights that do not fit, are damaged or cannot be had raise InvalidInput.
     """
     model = torchvision.models.vgg16(weights=None, init_weights=False)
-    del model.classifier, model.avgpool
-    fill_from_torchvision(model, config.weights, _WEIGHTS)
+    fill_from_torchvision(model.features, config.weights, _WEIGHTS)
     map_side = config.input_side // _REDUCTION
     return FineTunedNetwork(
         model.features,

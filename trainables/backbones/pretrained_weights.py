@@ -7,14 +7,13 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from search_spaces.declaration import InvalidInput
-from trainables.files import DAMAGE, PICKLE_DAMAGE, load_weights, one_line
+from search_spaces.declaration import InvalidInput, did_you_mean
+from trainables.backbones.weight_names import Wanted, fitting
+from trainables.files import one_line
 
 NONE, IMAGENET = "none", "imagenet"
-FILE_SUFFIXES = (".pth", ".pt", ".safetensors")
 _REACH_SECONDS = 10
 
 
@@ -38,20 +37,17 @@ class Unreachable(InvalidInput):
 
 
 def check_name(weights: str) -> None:
-    """Raise InvalidInput unless `weights` is "imagenet", "none" or an existing weight file.
+    """Raise InvalidInput unless `weights` is "imagenet", "none" or an existing file.
 
-    weights: the value of the config's field. A weight file has the suffix .pth, .pt or
-    .safetensors, in lower case. The content of the file is not checked. PermissionError is raised
-    if the file's folder may not be entered.
+    weights: the value of the config's field. The content of the file is not checked (see
+    `read_state`). PermissionError is raised if the file's folder may not be entered.
     """
-    if not is_file(weights):
+    if not is_file(weights) or Path(weights).exists():
         return
-    if Path(weights).suffix not in FILE_SUFFIXES:
-        raise InvalidInput(
-            f"weights must be imagenet, none or a {', '.join(FILE_SUFFIXES)} file, got {weights!r}"
-        )
-    if not Path(weights).is_file():
+    if Path(weights).suffix or Path(weights).is_absolute():
         raise InvalidInput(f"no weight file {weights}")
+    hint = did_you_mean(weights, (IMAGENET, NONE))
+    raise InvalidInput(f"weights must be imagenet, none or a weight file, got {weights!r}{hint}")
 
 
 def is_file(weights: str) -> bool:
@@ -62,70 +58,73 @@ def is_file(weights: str) -> bool:
     return weights not in (NONE, IMAGENET)
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a weight file by name, on the CPU.
-
-    In a .pth or .pt file the tensors may be under the key `state_dict` or `model`, and the prefix
-    `module.`, which parallel training adds, is removed from the names. In a .safetensors file the
-    names stay as they are. InvalidInput is raised, with one line, if the file is missing or
-    damaged, holds anything but tensors by name, or holds Python objects that torch.load refuses.
-    """
-    if path.suffix == ".safetensors":
-        return load_weights(path)
-    try:
-        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (*DAMAGE, *PICKLE_DAMAGE) as error:
-        raise InvalidInput(f"{path} is not a whole weight file ({one_line(error)})") from None
-    for key in ("state_dict", "model"):
-        if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
-            loaded = loaded[key]
-    if not isinstance(loaded, Mapping) or not all(isinstance(v, Tensor) for v in loaded.values()):
-        raise InvalidInput(f"{path} holds no state_dict of tensors")
-    return {str(name).removeprefix("module."): tensor for name, tensor in loaded.items()}
-
-
 def fill(
-    model: nn.Module, state: Mapping[str, Tensor], *, source: str, optional: Collection[str] = ()
+    model: nn.Module,
+    state: Mapping[str, Tensor],
+    *,
+    source: str,
+    optional: Collection[str] = (),
+    classifiers: Collection[str] = (),
 ) -> None:
-    """Load weights into a model, in place; weights that the model does not have are ignored.
+    """Load weights into a backbone, in place, whatever prefix their names have in a file.
 
-    Ignored weights are for example those of a classifier. state: the weights by name. source:
-    where the weights are from, for the error message. optional: names of the model's entries that
-    `state` may lack; BatchNorm's counts of batches (`num_batches_tracked`) may be lacking as well.
-    An entry that is lacking keeps its value. Another missing entry, or an entry of another shape,
-    raises InvalidInput, and the model stays unchanged.
+    state: the weights by name. source: where the weights are from, for the messages. optional:
+    names of the model's entries that `state` may lack; BatchNorm's counts of batches
+    (`num_batches_tracked`) may be lacking as well. An entry that is lacking keeps its value.
+    classifiers: names of the modules of the classifier that was removed from the model. Weights of
+    a classifier or another head are ignored. Kernels of a first layer for greyscale images are
+    repeated for three colours, with a UserWarning.
+
+    Weights that are missing, of further layers, of another shape, ambiguous or not finite raise
+    InvalidInput. The model stays unchanged then, except if weights are not finite.
     """
-    own = model.state_dict()
-    usable = {name: tensor for name, tensor in state.items() if name in own}
-    wrong = [name for name in usable if usable[name].shape != own[name].shape]
-    needed = [n for n in own if n not in optional and not n.endswith("num_batches_tracked")]
-    lacking = [name for name in needed if name not in usable]
-    if wrong or lacking:
-        example = (wrong or lacking)[0]
-        what = "in another shape" if wrong else "not at all"
+    wanted = Wanted(model.state_dict(), optional, classifiers)
+    own = fitting(state, wanted, source=source)
+    model.load_state_dict(own, strict=False)
+    check_finite(model, source=source)
+
+
+def check_finite(model: nn.Module, *, source: str) -> None:
+    """Raise InvalidInput if a weight of a model is NaN or infinite.
+
+    source: where the weights are from, for the message, which names the first such tensor.
+    """
+    statistics = [b for b in model.named_buffers() if b[0].endswith(("_mean", "_var"))]
+    tensors = dict([*model.named_parameters(), *statistics])  # masks may be infinite
+    wrong = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if wrong:
         raise InvalidInput(
-            f"{source} does not hold the weights of this backbone: {len(wrong) + len(lacking)} of "
-            f"{len(own)} entries do not fit, {example} is there {what}"
+            f"{source} holds numbers that are NaN or infinite, in {len(wrong)} of {len(tensors)} "
+            f"entries, the first is {wrong[0]}; the weights are of a training that diverged"
         )
-    model.load_state_dict(usable, strict=False)
 
 
 def check_reachable(model: str, url: str, *, host: str) -> None:
-    """Raise Unreachable if the server `host` does not answer within ten seconds.
+    """Raise Unreachable if the server `host` does not answer (see `check_server`).
+
+    model: name of the model. url: address of the weights. Both are for the message.
+    """
+    reason = check_server(host)
+    if reason:
+        raise Unreachable(model, url, reason)
+
+
+def check_server(host: str) -> str:
+    """Return why a server does not answer within ten seconds; "" if the server answers.
 
     The check saves time, because libraries try a download for a minute. An HTTP error code counts
-    as an answer; an answer that is not HTTP does not. model: name of the model. url: address of
-    the weights. Both are for the message. host: the server's URL, such as https://huggingface.co;
-    a URL without `https://` raises Unreachable too.
+    as an answer; an answer that is not HTTP does not. host: the server's URL, such as
+    https://huggingface.co; a URL that is wrong gives a reason too.
     """
     try:
         urllib.request.urlopen(
             urllib.request.Request(host, method="HEAD"), timeout=_REACH_SECONDS
         ).close()
     except urllib.error.HTTPError:
-        return  # the server answered, though with an error code
+        pass  # the server answered, though with an error code
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise Unreachable(model, url, one_line(error)) from None
+        return one_line(error)
+    return ""
 
 
 def downloaded(model: str, url: str, download: Callable[[], Any]) -> Any:

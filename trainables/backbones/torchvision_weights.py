@@ -18,8 +18,8 @@ from trainables.backbones.pretrained_weights import (
     check_reachable,
     downloaded,
     fill,
-    read_state,
 )
+from trainables.backbones.weight_files import read_state
 from trainables.files import one_line
 
 
@@ -74,19 +74,24 @@ def check_weights(weights: str, published: WeightsEnum) -> None:
 
 
 def fill_from_torchvision(
-    model: nn.Module, weights: str, published: WeightsEnum, *, optional: Collection[str] = ()
+    model: nn.Module,
+    weights: str,
+    published: WeightsEnum,
+    *,
+    optional: Collection[str] = (),
+    classifiers: Collection[str] = (),
 ) -> None:
     """Load weights into a torchvision model without its classifier, in place.
 
     weights: "imagenet", "none" or a path; "none" leaves the model as it is. published:
     torchvision's weights for "imagenet", which are downloaded if torch's cache lacks them.
-    optional: names of the model's entries that the weights may lack. Weights that do not fit, or
-    that cannot be had, raise InvalidInput.
+    optional: names of the model's entries that the weights may lack. classifiers: names of the
+    modules that were removed from the model. Weights that do not fit, or that cannot be had, raise
+    InvalidInput.
     """
     check_name(weights)
     if weights == NONE:
         return
-    if weights == IMAGENET:
-        fill(model, _download(published), source=published.url, optional=optional)
-    else:
-        fill(model, read_state(Path(weights)), source=weights, optional=optional)
+    state = _download(published) if weights == IMAGENET else read_state(Path(weights))
+    source = published.url if weights == IMAGENET else weights
+    fill(model, state, source=source, optional=optional, classifiers=classifiers)

@@ -1,5 +1,9 @@
 from .devices import prepare_device as prepare_device
 from .devices import training_device as training_device
+from .host_memory import return_freed_memory as return_freed_memory
+from .main_memory import memory_for_training as memory_for_training
+from .main_memory import memory_limit as memory_limit
+from .main_memory import memory_share as memory_share
 from .micro_batch import MicroBatch as MicroBatch
 from .micro_batch import OutOfMemory as OutOfMemory
 from .micro_batch import even_slices as even_slices

@@ -97,6 +97,12 @@ class TrainingBatches:
         """Return the number of batches in an epoch."""
         return -(-len(self.rows) // self.batch_size)
 
+    def first(self) -> TrainingBatch:
+        """Return the first galaxies of the training, without movements, as a batch."""
+        rows = sent(self.rows[: self.batch_size], self.source.rows_on)
+        features = None if self.features is None else self.features[: self.batch_size]
+        return TrainingBatch(self.source, rows, None, features)
+
     def drawn(self, generator: torch.Generator) -> Iterator[TrainingBatch]:
         """Yield the batches of one epoch, in a random order and with random movements.
 

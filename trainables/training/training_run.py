@@ -16,6 +16,7 @@ from trainables.decision_tree import NUM_ANSWERS
 from trainables.device import MicroBatch, prepare_device, training_precision, within_memory
 from trainables.galaxies import Galaxies, Split, galaxy_source
 from trainables.layers import GalaxyNetwork
+from trainables.training.activation_memory import bound_micro_batch
 from trainables.training.augmentation import Augmentation
 from trainables.training.batches import TrainingBatch, TrainingBatches
 from trainables.training.divergence import Diverged, DivergenceWatch
@@ -75,14 +76,23 @@ class TrainingRun:
     """
 
     def __init__(
-        self, config: TrainingProtocol, galaxies: Galaxies, split: Split, device: torch.device
+        self,
+        config: TrainingProtocol,
+        galaxies: Galaxies,
+        split: Split,
+        device: torch.device,
+        *,
+        memory_share: float = 1.0,
     ) -> None:
         """Build network, optimiser and loss on `device`, without training.
 
         split: the rows of the galaxies for training and validation. The device is set up for this
         process (see `prepare_device`), and torch's global random state is set. The features of a
         frozen backbone are computed and written to the cache if they are not there. On a GPU the
-        galaxies are copied to its memory if they are small (see `galaxy_source`).
+        galaxies are copied to its memory if they are small (see `galaxy_source`). On a CPU the
+        training steps are done in parts if a whole batch does not fit into the main memory.
+        memory_share: the part of the machine's main memory that this training may take, above 0;
+        used on a CPU alone.
 
         OutOfMemory is raised if memory does not hold the network, InvalidInput if there is no such
         network or its pretrained weights cannot be loaded, and OSError if the cached features of a
@@ -114,12 +124,21 @@ class TrainingRun:
         self.steps_per_epoch = len(self._batches)
         side = self.network.image_side
         self._micro_batch = MicroBatch("training", config.batch_size, side, device)
+        precision = training_precision(config, device)
+        if device.type == "cpu" and fixed is None:
+            bound_micro_batch(
+                self._micro_batch,
+                self.network,
+                self._batches.first(),
+                precision=precision,
+                share=memory_share,
+            )
         step = TrainingStep(
             self.network,
             self.loss,
             self.optimiser,
             micro_batch=self._micro_batch,
-            precision=training_precision(config, device),
+            precision=precision,
         )
         self.step = GraphedStep(step, config.batch_size) if device.type == "cuda" else step
         has_features = self._validation_features is not None
@@ -230,7 +249,7 @@ class TrainingRun:
         whole = self.config.batch_size  # of a state that does not name its micro-batch
         self.reports = [EpochReport.from_values(values) for values in _history(state, whole)]
         self.best_weights = dict(state["best_weights"])
-        self._micro_batch.size = state.get("micro_batch", whole)
+        self._micro_batch.size = min(self.micro_batch, state.get("micro_batch", whole))
 
     def _moving_state(self) -> dict[str, Tensor]:
         """Return the part of the network's state_dict that training changes, not as copies."""

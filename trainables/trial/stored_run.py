@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.declaration import config_from_values
-from trainables.device import training_device, within_memory
+from trainables.device import memory_share, training_device, within_memory
 from trainables.files import BEST, load_state, save_best, save_frozen, save_state
 from trainables.galaxies import Galaxies, Split
 from trainables.training import TrainingRun
@@ -29,7 +29,13 @@ class StoredRun:
         cannot be loaded.
         """
         device = training_device(task.uses_gpu)
-        self.run = TrainingRun(config_from_values(task.config), galaxies, split, device)
+        self.run = TrainingRun(
+            config_from_values(task.config),
+            galaxies,
+            split,
+            device,
+            memory_share=memory_share(task.num_cpus),
+        )
         self._folder, self._known_epochs = Path(task.checkpoints), task.known_epochs
         self._frozen = save_frozen(self._folder.parent, self.run.frozen_weights())
 

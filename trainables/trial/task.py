@@ -18,6 +18,8 @@ class TrialTask:
     num_threads: number of processor threads that the trial may use.
     uses_gpu: True if the trial trains on a GPU.
     known_epochs: number of epochs whose reports the study had when the task was made.
+    num_cpus: number of CPUs that Ray holds for the trial, perhaps a fraction; None for all CPUs of
+        the node. The trial may take as large a share of the node's memory as of its CPUs.
     """
 
     trial_id: str
@@ -28,6 +30,7 @@ class TrialTask:
     num_threads: int
     uses_gpu: bool
     known_epochs: int = 0
+    num_cpus: float | None = None
 
     @property
     def members(self) -> tuple["TrialTask", ...]:

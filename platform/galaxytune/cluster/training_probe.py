@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from search_spaces.declaration import config_from_values
-from trainables.device import training_device
+from trainables.device import memory_share, training_device
 from trainables.files import one_line
 from trainables.galaxies import DEFAULT_CROP, Galaxies, Split, open_galaxies
 from trainables.simulation import simulate_galaxies
@@ -83,8 +83,8 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
     """Train a config for a few steps, and return the measured times and sizes by name.
 
     request: config (values by field name), data (path of a galaxy file, None for simulated
-    galaxies), num_threads and uses_gpu, as `probe_request` makes them. `num_threads` is set for
-    the whole process. The names in the result are the fields of
+    galaxies), num_threads, num_cpus and uses_gpu, as `probe_request` makes them. `num_threads` is
+    set for the whole process. The names in the result are the fields of
     `galaxytune.doctor.training_checks.Measured`, which describes them.
 
     The features of a frozen backbone are not cached, so that no features are written. A study that
@@ -100,7 +100,8 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
     rows = np.arange(min(len(galaxies), config.batch_size), dtype=np.int64)
     trained = np.resize(rows, config.batch_size * _STEPS[device.type])
     split = Split(trained, rows[:_VALIDATED], rows[:0])
-    run = TrainingRun(config, galaxies, split, device)
+    share = memory_share(request.get("num_cpus"))
+    run = TrainingRun(config, galaxies, split, device, memory_share=share)
     seconds_per_step, seconds_per_validated = _seconds(run, split.validation)
     is_gpu = device.type == "cuda"
     return {

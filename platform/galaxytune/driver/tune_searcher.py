@@ -53,6 +53,7 @@ class StudySearcher(Searcher):
             num_threads=max(1, int(plan.cpus_per_trial)),
             uses_gpu=plan.gpus_per_trial > 0,
             known_epochs=self.ledger.running[own_id],
+            num_cpus=plan.cpus_per_trial,
         )
 
     def on_trial_complete(

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from analysis.records import TrialRecord, best_trial, published_trial
 from analysis.statistics import noise_floor, rmse_interval
+from galaxytune.models.hub_description import keep_description, use_description
 from galaxytune.models.model_card import model_card
 from galaxytune.models.output_folders import check_export_folder
 from galaxytune.models.portable_model import (
@@ -147,6 +148,7 @@ def write_export(
     for name in PORTABLE_FILES.values():
         (out / name).unlink(missing_ok=True)
     save_weights(out / MODEL, weights)
+    keep_description(out, config)
     for name, file in portable.items():
         write_atomically(out / name, partial(Path.write_bytes, data=file.content))
     write_json(out / METRICS, metrics)
@@ -271,6 +273,7 @@ def load_export(folder: Path) -> Export:
     except (ValueError, KeyError, TypeError):
         raise InvalidInput(f"{folder / PROVENANCE} does not say how images were cropped") from None
     metrics = _read_json(folder / METRICS) if (folder / METRICS).is_file() else {}
+    use_description(folder, config)
     network = network_with_weights(config, load_weights(folder / MODEL))
     return Export(config, network, metrics, provenance, crop, side)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.report.page import Column, Section, Table, shown, write_report_page
+from analysis.report.page import Column, Section, Table, file_name, shown, write_report_page
 from tests.support.report_pages import COLUMNS, HOSTILE, LEADERS, LONG, full_page
 
 
@@ -125,3 +125,14 @@ def test_the_same_report_gives_the_same_bytes(tmp_path: Path) -> None:
         for name in ("a.html", "b.html")
     ]
     assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("timm:convnext_tiny.fb_in1k", "timm_convnext_tiny.fb_in1k"),
+        ("timm:hf_hub:owner/zoobot-encoder@v2", "timm_hf_hub_owner_zoobot-encoder_v2"),
+    ],
+)
+def test_the_name_of_an_architecture_is_safe_in_the_name_of_a_file(name: str, file: str) -> None:
+    assert file_name(name) == file

@@ -11,6 +11,7 @@ import pytest
 from galaxytune.cluster import node_tasks
 from galaxytune.cluster.probing import probe_request
 from galaxytune.doctor.training_checks import Measured, memory_check, training_check
+from search_spaces.declaration import config_from_values
 from tests.support.health import MEASURED, small_plan
 
 
@@ -28,6 +29,15 @@ def test_a_diverging_batch_fails_and_a_sound_one_is_measured(toy_npz: Path) -> N
     assert check.status == "ok" and measured is not None
     assert measured.seconds_per_step > 0 and measured.host_bytes > measured.state_bytes > 0
     assert measured.state_bytes > 3 * measured.weight_bytes  # weights, best weights, two moments
+
+
+@pytest.mark.slow
+def test_a_share_of_the_memory_that_holds_no_batch_is_a_warning() -> None:
+    config = config_from_values({"architecture": "simple_cnn", "batch_size": 8})
+    request = {**probe_request(config, None, None), "num_cpus": 1e-6, "uses_gpu": False}
+    check, measured = training_check(config, node_tasks.run_training_probe(request, 100))
+    assert (check.status, measured is None) == ("warning", False)
+    assert "memory holds 1 at once, so each step is done in parts" in check.found
 
 
 def kill_own_probe() -> None:

@@ -20,3 +20,14 @@ def test_a_weight_file_is_found_from_any_folder(
 @pytest.mark.parametrize("name", ["imagenet", "none"])
 def test_what_names_no_file_stays_as_it_is(name: str) -> None:
     assert absolute(name) == name
+
+
+def test_a_file_without_a_suffix_is_a_path_and_the_two_names_never_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("encoder", "imagenet"):
+        (tmp_path / name).touch()
+    assert absolute("encoder") == str(tmp_path / "encoder")
+    assert absolute("folder/encoder") == str(tmp_path / "folder" / "encoder")
+    assert absolute("imagenet") == "imagenet"
