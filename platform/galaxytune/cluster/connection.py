@@ -12,12 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
-from galaxytune.cluster.python_process import absolute_python_path, own_folders
-=======
 from galaxytune.cluster.connection_probe import check_connection
+from galaxytune.cluster.python_process import absolute_python_path, own_folders
 from galaxytune.cluster.temporary_folder import remove, temporary_folder
->>>>>>> disks
 from search_spaces.declaration import InvalidInput
 from trainables.files import one_line
 
@@ -259,22 +256,11 @@ def _start_local(where: ClusterAddress) -> None:
     """
     import ray  # noqa: TID251
 
-<<<<<<< HEAD
-    ray.init(
-        address="local",
-        job_config=_job_config(),
-        num_cpus=where.local_cpus,
-        num_gpus=where.local_gpus,
-        runtime_env={"env_vars": _AS_TUNE},
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
-=======
     folder = temporary_folder()
     try:
         ray.init(
             address="local",
+            job_config=_job_config(),
             num_cpus=where.local_cpus,
             num_gpus=where.local_gpus,
             runtime_env={"env_vars": _AS_TUNE},
@@ -297,7 +283,6 @@ def _end() -> None:
     ray.shutdown()
     while _folders:
         remove(_folders.pop())
->>>>>>> disks
 
 
 def trials_at_once(cpus_per_trial: float, gpus_per_trial: float) -> int:

@@ -30,7 +30,6 @@ _log = logging.getLogger(__name__)
 _SECONDS_TO_CLOSE = 60.0  # for the last uploads, then again to write them offline
 _SECONDS_BETWEEN_LOOKS = 0.5
 _ATTEMPTS = 3  # processes in all; the first may fail because W&B cannot be reached
-_LONGEST_TAG = 64  # characters; W&B refuses a run with a longer tag
 _LOG = "mirror.log"
 _RECORD = "record"  # key of a value that is not sent to the W&B process
 
@@ -225,7 +224,7 @@ class WandbMirror:
             "trial": trial_id,
             "run_id": self.plan.wandb_run_id(trial_id),
             "config": config.model_dump(mode="json"),
-            "tags": [config.architecture[:_LONGEST_TAG], *(["published"] if published else [])],
+            "tags": [config.architecture, *(["published"] if published else [])],
         }
 
     def _epochs(self, trial_id: str) -> Iterator[Message]:
