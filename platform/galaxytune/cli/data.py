@@ -63,14 +63,13 @@ def build(
 ) -> None:
     """Write a galaxy file from Kaggle's two zips, or from the unpacked folder and CSV.
 
-    KAGGLE_FOLDER holds the zips or the unpacked files. OUT is the galaxy file to write; its name
-    must end in .npz.
+    KAGGLE_FOLDER holds the zips or the unpacked files, each in a folder of its own or not; or it
+    is the zip of the whole competition. OUT is the galaxy file to write; its name must end in
+    .npz. A galaxy takes 3 x side x side bytes, and memory holds 64 MiB of them at once.
     """
-    from galaxytune.api import check_galaxy_file_name
     from trainables.files import writing_to_a_given_place
-    from trainables.galaxies import build_from_kaggle
+    from trainables.galaxies import build_from_kaggle, grouped
 
-    check_galaxy_file_name(out)
     with progress_bar() as bar, writing_to_a_given_place():
         task = bar.add_task("reading images", total=None)
         report = build_from_kaggle(
@@ -81,7 +80,9 @@ def build(
             num_threads=threads,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    for line in report.skipped:
+    for note in report.notes:
+        say(f"note: {note}")
+    for line in grouped(report.skipped):
         say(f"skipped {line}")
     say(f"{report.num_galaxies} galaxies -> {out}; {len(report.skipped)} images skipped")
     if report.num_without_image:
