@@ -46,7 +46,7 @@ def kaggle_parts(source: Path, scratch: Path) -> Iterator[KaggleParts]:
     """Find, list and read the two parts of Kaggle's download; yield them for the block.
 
     source: a folder with the parts, each as a zip or unpacked and up to four folders deep; one of
-    Kaggle's two zips, beside which the other part is; or the zip of the whole competition. Upper
+    Kaggle's two parts, beside which the other part is; or the zip of the whole competition. Upper
     and lower case and additions such as ` (1)` to the names do not matter. If no folder and no zip
     has the name of Kaggle's images, the images are looked for in the source itself. The images of
     the test set are never taken. scratch: an existing folder; zips within the zip of the

@@ -29,13 +29,16 @@ class Found:
 
 
 def found_places(source: Path) -> Found:
-    """Return where the parts may be in a folder, or beside one of Kaggle's two zips."""
+    """Return where the parts may be in a folder, or beside one of Kaggle's two parts."""
+    name = known_name(source.absolute().name)
     if source.is_dir():
-        return search(source)
-    found, name = search(source.absolute().parent), known_name(source.name)
+        found = search(source)
+        if name != IMAGES or found.solutions:
+            return found
+    beside = search(source.absolute().parent)
     return Found(
-        images=[source] if name == IMAGES else found.images,
-        solutions=[source] if name == SOLUTIONS else found.solutions,
+        images=[source] if name == IMAGES else beside.images,
+        solutions=[source] if name == SOLUTIONS else beside.solutions,
         competition=[],
     )
 

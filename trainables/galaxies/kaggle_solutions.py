@@ -87,6 +87,7 @@ def _table(text: str) -> pd.DataFrame:
 
     An error of DAMAGE is raised if the text is empty or its lines do not fit together.
     """
+    text = re.sub(r"\A\s*sep=.\r?\n", "", text)  # a line by which Excel finds the separator
     header, _, rest = text.lstrip().partition("\n")
     separator = max(",;\t", key=header.count)
     first = rest[:10_000]
@@ -112,6 +113,8 @@ def _names(file: Path, found: list[str]) -> list[str]:
     known = {name.casefold(): name for name in (_ID, *COLUMNS)}
     names = [known.get(name.strip().casefold(), name) for name in found]
     missing = [name for name in known.values() if name not in names]
+    if len(missing) == len(known):
+        raise InvalidInput(f"{file} has none of Kaggle's columns, GalaxyID and Class1.1 to 11.6")
     if missing:
         raise InvalidInput(f"{file} lacks the columns {', '.join(missing)}")
     for name in known.values():

@@ -102,6 +102,13 @@ def test_a_zip_can_be_given_in_place_of_the_folder(given: str, tmp_path: Path) -
     assert len(found(folder / given, tmp_path / "scratch").images.images) == 4
 
 
+@pytest.mark.parametrize("given", [IMAGES, f"{SOLUTIONS}.csv"])
+def test_an_unpacked_part_can_be_given_in_place_of_the_folder(given: str, tmp_path: Path) -> None:
+    folder = put(tmp_path / "download", under(IMAGES, jpegs()) | TABLE)
+    parts = found(folder / given, tmp_path / "scratch")
+    assert len(parts.images.images) == 4 and len(parts.votes) == 4
+
+
 def test_links_to_folders_are_followed_and_a_circle_ends(tmp_path: Path) -> None:
     put(tmp_path / "disk", under("pictures", jpegs()))
     folder = put(tmp_path / "download", TABLE)

@@ -30,6 +30,10 @@ FORMS = {
     "windows.csv": WINDOWS,
     "semicolons.csv": SEMICOLONS,
     "german.csv": german(),
+    "excel.csv": b"sep=;\r\n" + SEMICOLONS,
+    "blank.csv": CSV + b"\n   \n\n",
+    "index.csv": votes_of().to_csv().encode(),
+    "r.csv": votes_of().to_csv().encode()[1:],  # R writes no name for the column of row names
     "tabs.csv": CSV.replace(b",", b"\t"),
     "utf16.csv": CSV.decode().encode("utf-16"),
     "latin1.csv": CSV.replace(b"\n", b",note\n", 1).replace(b"\n1", b",\xe9\n1"),
@@ -125,6 +129,7 @@ def test_missing_and_repeated_columns_are_named(tmp_path: Path) -> None:
     table = votes_of()
     lacking = csv_of(table.drop(columns=["Class3.1", "GalaxyID"]))
     assert "lacks the columns GalaxyID, Class3.1" in refusal(tmp_path, lacking)
+    assert "has none of Kaggle's columns" in refusal(tmp_path, b"a,b\n1,2\n")
     twice = csv_of(table.assign(**{"class3.1": 0.5}))
     assert "has the column Class3.1 2 times" in refusal(tmp_path, twice)
 
