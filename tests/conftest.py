@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support.mounting import mount
-from trainables.galaxies.galaxy_file import Galaxies, open_galaxies
-from trainables.galaxies.npz_writer import save_galaxies
+from trainables.galaxies.galaxy_file import Galaxies, open_galaxies, save_galaxies
 from trainables.simulation.galaxies import simulate_galaxies
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -2,6 +2,7 @@ from .galaxy_file import DEFAULT_CROP as DEFAULT_CROP
 from .galaxy_file import Galaxies as Galaxies
 from .galaxy_file import fingerprint as fingerprint
 from .galaxy_file import open_galaxies as open_galaxies
+from .galaxy_file import save_galaxies as save_galaxies
 from .galaxy_images import GalaxyImages as GalaxyImages
 from .galaxy_images import open_images as open_images
 from .galaxy_sources import GalaxySource as GalaxySource
@@ -23,7 +24,6 @@ from .kaggle import BuildReport as BuildReport
 from .kaggle import build_from_kaggle as build_from_kaggle
 from .npz_file import cache_folder as cache_folder
 from .npz_writer import check_room as check_room
-from .npz_writer import save_galaxies as save_galaxies
 from .npz_writer import save_galaxy_blocks as save_galaxy_blocks
 from .skipped import Skipped as Skipped
 from .skipped import grouped as grouped

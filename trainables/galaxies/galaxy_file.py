@@ -6,7 +6,7 @@ memory, so that all trials of a node share the same pages of memory (see `npz_fi
 
 import hashlib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from search_spaces.declaration import InvalidInput
 from trainables.decision_tree import NUM_ANSWERS
+from trainables.files import write_atomically
 from trainables.galaxies.npz_file import (
     CHUNK,
     check_images,
@@ -58,6 +59,23 @@ class Galaxies:
     def __len__(self) -> int:
         """Return the number of galaxies, N."""
         return len(self.target)
+
+
+def save_galaxies(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write an npz file without compression, so that its images can be mapped.
+
+    The file is written completely or not at all, and replaces a file of the same name. Its folder
+    is made if it does not exist. arrays: the arrays by name, such as `images` and `target`; their
+    form is not checked, but `open_galaxies` refuses another form. OSError is raised if the file
+    cannot be written.
+    """
+
+    def write(temporary: Path) -> None:
+        """Write the arrays to the file `temporary`."""
+        with temporary.open("wb") as file:  # numpy adds a suffix to a name, but not to a file
+            np.savez(file, **dict[str, Any](arrays))
+
+    write_atomically(path, write)
 
 
 def open_galaxies(path: Path) -> Galaxies:

@@ -1,4 +1,4 @@
-"""The writing of npz files: without compression, whole or not at all, and block by block."""
+"""The writing of npz files block by block, without compression, whole or not at all."""
 
 import zipfile
 import zlib
@@ -14,23 +14,6 @@ from trainables.files import check_free_space, write_atomically
 from trainables.galaxies.npz_file import CHUNK
 
 _CRC_AT = 14  # place of the checksum in the header of a zip entry, in bytes
-
-
-def save_galaxies(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write an npz file without compression, so that its images can be mapped.
-
-    The file is written completely or not at all, and replaces a file of the same name. Its folder
-    is made if it does not exist. arrays: the arrays by name, such as `images` and `target`; their
-    form is not checked, but `open_galaxies` refuses another form. OSError is raised if the file
-    cannot be written.
-    """
-
-    def write(temporary: Path) -> None:
-        """Write the arrays to the file `temporary`."""
-        with temporary.open("wb") as file:  # numpy adds a suffix to a name, but not to a file
-            np.savez(file, **dict[str, Any](arrays))
-
-    write_atomically(path, write)
 
 
 def save_galaxy_blocks(

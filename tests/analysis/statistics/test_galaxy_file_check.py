@@ -7,8 +7,7 @@ import pytest
 
 from analysis.statistics.galaxy_file_check import check_galaxy_file
 from analysis.statistics.reference_values import noise_floor
-from trainables.galaxies.galaxy_file import Galaxies, fingerprint
-from trainables.galaxies.npz_writer import save_galaxies
+from trainables.galaxies.galaxy_file import Galaxies, fingerprint, save_galaxies
 
 
 def test_a_galaxy_file_is_described(toy_npz: Path, toys: Galaxies) -> None:

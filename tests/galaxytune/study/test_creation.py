@@ -88,7 +88,7 @@ def test_data_that_has_changed_is_named(toy_npz: Path, tmp_path: Path) -> None:
     own.write_bytes(toy_npz.read_bytes())
     folder = small_study(own, tmp_path / "studies")
     check_data_unchanged(folder)
-    from trainables.galaxies.npz_writer import save_galaxies
+    from trainables.galaxies.galaxy_file import save_galaxies
     from trainables.simulation.galaxies import simulate_galaxies
 
     others = simulate_galaxies(60, seed=2)

@@ -11,9 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from search_spaces.declaration import InvalidInput
-from trainables.galaxies.galaxy_file import Galaxies, fingerprint, open_galaxies
+from trainables.galaxies.galaxy_file import Galaxies, fingerprint, open_galaxies, save_galaxies
 from trainables.galaxies.npz_file import cache_folder
-from trainables.galaxies.npz_writer import save_galaxies
 
 NUM = 12
 DROP = object()

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from trainables.files import DISK_REFUSES
-from trainables.galaxies.galaxy_file import fingerprint, open_galaxies
-from trainables.galaxies.npz_writer import save_galaxies, save_galaxy_blocks
+from trainables.galaxies.galaxy_file import fingerprint, open_galaxies, save_galaxies
+from trainables.galaxies.npz_writer import save_galaxy_blocks
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (13, 8, 8, 3), dtype=np.uint8)
 TARGET = np.random.default_rng(1).random((13, 37), dtype=np.float32)
