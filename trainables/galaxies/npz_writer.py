@@ -64,8 +64,8 @@ def _write_images(
 
     The npy header says `shape`; the returned number of rows is that of the blocks.
     """
-    info, written = zipfile.ZipInfo("images.npy"), 0
-    with archive.open(info, "w", force_zip64=True) as member:
+    written = 0
+    with archive.open("images.npy", "w", force_zip64=True) as member:
         assert archive.fp is not None
         header_at = archive.fp.tell()
         _write_header(member, shape)
@@ -73,7 +73,7 @@ def _write_images(
             written += len(block)
             assert written <= shape[0] and block.shape[1:] == shape[1:], block.shape
             member.write(np.ascontiguousarray(block, dtype=np.uint8).data)
-    return info, header_at, written
+    return archive.getinfo("images.npy"), header_at, written
 
 
 def _write_header(file: IO[bytes], shape: tuple[int, int, int, int]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from galaxytune.cli.options import AsJson
-from galaxytune.cli.terminal import print_json, progress_bar, say
+from galaxytune.cli.terminal import print_json, progress_bar, say, stopped_by_sigterm
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +43,7 @@ def simulate_with_progress(out: Path, num_galaxies: int, seed: int) -> None:
     from galaxytune import api
 
     api.check_galaxy_file_name(out)  # before a bar is shown
-    with progress_bar() as bar:
+    with progress_bar() as bar, stopped_by_sigterm():
         task = bar.add_task("simulating galaxies", total=num_galaxies)
         api.simulate(
             out,
@@ -70,7 +70,7 @@ def build(
     from trainables.files import writing_to_a_given_place
     from trainables.galaxies import build_from_kaggle, grouped
 
-    with progress_bar() as bar, writing_to_a_given_place():
+    with progress_bar() as bar, stopped_by_sigterm(), writing_to_a_given_place():
         task = bar.add_task("reading images", total=None)
         report = build_from_kaggle(
             kaggle_folder,

@@ -1,6 +1,9 @@
 """The commands around galaxy files."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +11,7 @@ import pytest
 
 from tests.support.command_line import Cli
 from tests.support.kaggle import csv_of, jpegs, packed, put, votes_of
+from tests.support.processes import wait_for
 from trainables.galaxies.kaggle_places import IMAGES, SOLUTIONS
 from trainables.simulation import simulate_blocks, simulate_galaxies
 
@@ -69,3 +73,15 @@ def test_simulated_galaxies_are_the_same_in_blocks(cli: Cli) -> None:
             np.testing.assert_array_equal(blocks, getattr(whole, name))
         names = ["images", "target", "ids", "num_votes", "counts", "probabilities"]
         assert stored.files == names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_command_leaves_no_unfinished_file(number: int, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "galaxytune", "data", "simulate", "out/g.npz"]
+    command += ["--num-galaxies", "100000"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) as process:
+        wait_for(lambda: any(tmp_path.glob("out/.g.npz.*")), seconds=30)
+        process.send_signal(number)
+        assert process.wait(timeout=30) == 130
+    assert not list((tmp_path / "out").iterdir())
