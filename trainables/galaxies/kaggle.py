@@ -48,8 +48,7 @@ def build_from_kaggle(
     The file holds `images` [N, side, side, 3], `target` [N, 37], `ids` [N] and `crop`; the
     galaxies are sorted by id. An existing file is replaced. An image whose name is no galaxy id,
     that cannot be decoded, is smaller than the crop or has no votes is skipped, and the report
-    names it with the reason. Pixels are written block by block, so that memory holds 64 MiB of
-    them.
+    names it with the reason. Pixels are written in blocks of 64 MiB, so that memory holds two.
 
     source: a folder or zip with the images and the votes, as `kaggle_parts` finds them. crop: side
     of the central square that is kept of each image, in pixels. side: side of the written images

@@ -65,7 +65,7 @@ def build(
 
     KAGGLE_FOLDER holds the zips or the unpacked files, each in a folder of its own or not; or it
     is the zip of the whole competition. OUT is the galaxy file to write; its name must end in
-    .npz. A galaxy takes 3 x side x side bytes, and memory holds 64 MiB of them at once.
+    .npz. A galaxy takes 3 x side x side bytes on the disk; memory holds a part of the galaxies.
     """
     from trainables.files import writing_to_a_given_place
     from trainables.galaxies import build_from_kaggle, grouped
