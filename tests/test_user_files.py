@@ -33,13 +33,11 @@ from trainables.files import load_weights, read_json_lines
 from trainables.galaxies import open_galaxies
 from trainables.galaxies.galaxy_file import fingerprint
 from trainables.galaxies.image_files import fitted_image, read_image
-from trainables.galaxies.kaggle import IMAGES, SOLUTIONS, build_from_kaggle, read_solutions
+from trainables.galaxies.kaggle import build_from_kaggle
+from trainables.galaxies.kaggle_places import IMAGES, SOLUTIONS
+from trainables.galaxies.kaggle_solutions import read_solutions
 
 Read = Callable[[Path], object]
-
-
-def in_its_folder(path: Path) -> object:
-    return read_solutions(path.parent)
 
 
 READERS: dict[str, tuple[str, list[Read], dict[str, Make]]] = {
@@ -68,7 +66,7 @@ READERS: dict[str, tuple[str, list[Read], dict[str, Make]]] = {
     ),
     "Kaggle's votes": (
         f"{SOLUTIONS}.csv",
-        [in_its_folder],
+        [read_solutions],
         {
             "empty": nothing,
             "no text": words,

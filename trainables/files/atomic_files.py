@@ -6,8 +6,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-# Error numbers of a disk that is full, is broken, or does not allow writing.
-DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
+# Error numbers of a disk that is full, is broken, does not allow writing, or refuses large files.
+DISK_REFUSES = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EIO,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EFBIG,
+)
 
 
 def write_atomically(path: Path, write: Callable[[Path], object], *, wait: bool = True) -> None:

@@ -33,12 +33,14 @@ class ListedImage:
 
     id: the file's name without suffix. name: the path below the folder or in the zip, with `/`
     between its parts. open: returns the open binary file; an error in DAMAGE is raised if the file
-    is missing or damaged.
+    is missing or damaged. size: returns the size of the file in bytes; OSError is raised if the
+    file is missing.
     """
 
     id: str
     name: str
     open: Callable[[], IO[bytes]]
+    size: Callable[[], int]
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,11 @@ class ImageListing:
     skipped: tuple[Skipped, ...]
 
 
-def list_images(source: Path) -> ImageListing:
+def list_images(source: Path, wanted: Callable[[str], bool] | None = None) -> ImageListing:
     """Return the images of a folder and its subfolders, or of a zip, without opening an image.
+
+    wanted: is called with the name of each image, as `ListedImage` describes it, and returns
+    whether the image counts; by default all count.
 
     Links to folders are followed. Hidden files and folders, such as `.ipynb_checkpoints`, and what
     systems add, such as `__MACOSX` and `@eaDir`, are passed over. Files that are no images are
@@ -69,6 +74,8 @@ def list_images(source: Path) -> ImageListing:
     images: list[ListedImage] = []
     skipped: list[Skipped] = []
     for entry in sorted(found, key=lambda entry: entry.name):
+        if wanted is not None and not wanted(entry.name):
+            continue
         if isinstance(entry, Skipped):
             skipped.append(entry)
         else:
@@ -102,12 +109,12 @@ def _in_folder(folder: Path) -> Iterator[ListedImage | Skipped]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = [name for name in folders if not _is_added(name)]
+        folders[:] = [name for name in folders if not is_added(name)]
         for name in files:
             path = Path(parent, name)
             entry = _judged(path.relative_to(folder).as_posix())
             if isinstance(entry, str):
-                yield ListedImage(path.stem, entry, partial(_opened, path))
+                yield ListedImage(path.stem, entry, partial(_opened, path), partial(_size, path))
             elif entry is not None:
                 yield entry
 
@@ -115,6 +122,11 @@ def _in_folder(folder: Path) -> Iterator[ListedImage | Skipped]:
 def _opened(path: Path) -> IO[bytes]:
     """Return the open binary file of a path; OSError is raised if the path cannot be opened."""
     return path.open("rb")
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file in bytes; OSError is raised if the file is missing."""
+    return path.stat().st_size
 
 
 def _in_zip(path: Path) -> Iterator[ListedImage | Skipped]:
@@ -132,8 +144,8 @@ def _in_zip(path: Path) -> Iterator[ListedImage | Skipped]:
         if isinstance(entry, str):
             reason = _why_unreadable(info)
             if reason is None:
-                opener = partial(archive.open, info)
-                yield ListedImage(PurePosixPath(name).stem, name, opener)
+                opener, size = partial(archive.open, info), partial(getattr, info, "file_size")
+                yield ListedImage(PurePosixPath(name).stem, name, opener, size)
             else:
                 yield Skipped(name, reason)
         elif entry is not None:
@@ -153,7 +165,7 @@ def _judged(name: str) -> str | Skipped | None:
     """Return the name of a readable image, a Skipped for another image, or None for the rest."""
     path = PurePosixPath(name)
     suffix = path.suffix.lower()
-    if any(_is_added(part) for part in path.parts):
+    if any(is_added(part) for part in path.parts):
         return None
     if suffix in IMAGE_SUFFIXES:
         return name
@@ -162,6 +174,6 @@ def _judged(name: str) -> str | Skipped | None:
     return None
 
 
-def _is_added(name: str) -> bool:
+def is_added(name: str) -> bool:
     """Return whether a file or folder is hidden, or added by a system beside a user's files."""
     return name.startswith(".") or name.lower() in _ADDED

@@ -1,6 +1,6 @@
 """Sets of simulated galaxies: images, votes, and the mean of the votes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,22 +53,54 @@ def simulate_galaxies(
     function that is called with the number of finished galaxies after each galaxy. A smaller
     num_galaxies or seed raises InvalidInput.
     """
+    _check(num_galaxies, seed)
+    return _simulated(range(num_galaxies), seed, on_progress)
+
+
+def simulate_blocks(
+    num_galaxies: int,
+    *,
+    seed: int = 0,
+    length: int = 2048,
+    on_progress: Callable[[int], None] | None = None,
+) -> Iterator[SimulatedGalaxies]:
+    """Return an iterator over the galaxies of `simulate_galaxies` in blocks of `length`.
+
+    Memory holds one block. The ids go on from block to block. The arguments and the errors are
+    those of `simulate_galaxies`; the errors are raised before the iteration. length: number of
+    galaxies in each block but the last, at least 1.
+    """
+    _check(num_galaxies, seed)
+    starts = range(0, num_galaxies, length)
+    parts = (range(start, min(start + length, num_galaxies)) for start in starts)
+    return (_simulated(part, seed, on_progress) for part in parts)
+
+
+def _check(num_galaxies: int, seed: int) -> None:
+    """Raise InvalidInput unless there is at least one galaxy and the seed is at least 0."""
     if num_galaxies < 1:
         raise InvalidInput(f"num_galaxies must be at least 1, got {num_galaxies}")
     if seed < 0:
         raise InvalidInput(f"seed must be at least 0, got {seed}")
+
+
+def _simulated(
+    numbers: range, seed: int, on_progress: Callable[[int], None] | None
+) -> SimulatedGalaxies:
+    """Return the galaxies with these numbers, from 0; the ids are the numbers plus 1."""
+    length = len(numbers)
     galaxies = SimulatedGalaxies(
-        images=np.zeros((num_galaxies, IMAGE_SIZE, IMAGE_SIZE, 3), dtype=np.uint8),
-        target=np.zeros((num_galaxies, NUM_ANSWERS), dtype=np.float32),
-        ids=np.arange(1, num_galaxies + 1, dtype=np.int64),
-        num_votes=np.zeros(num_galaxies, dtype=np.int16),
-        counts=np.zeros((num_galaxies, NUM_ANSWERS), dtype=np.int16),
-        probabilities=np.zeros((num_galaxies, NUM_ANSWERS), dtype=np.float32),
+        images=np.zeros((length, IMAGE_SIZE, IMAGE_SIZE, 3), dtype=np.uint8),
+        target=np.zeros((length, NUM_ANSWERS), dtype=np.float32),
+        ids=np.array(numbers, dtype=np.int64) + 1,
+        num_votes=np.zeros(length, dtype=np.int16),
+        counts=np.zeros((length, NUM_ANSWERS), dtype=np.int16),
+        probabilities=np.zeros((length, NUM_ANSWERS), dtype=np.float32),
     )
-    for i in range(num_galaxies):
-        _simulate_into(galaxies, i, np.random.default_rng([seed, i]))
+    for row, number in enumerate(numbers):
+        _simulate_into(galaxies, row, np.random.default_rng([seed, number]))
         if on_progress is not None:
-            on_progress(i + 1)
+            on_progress(number + 1)
     return galaxies
 
 

@@ -1,8 +1,11 @@
 """Functions that simulate galaxies, make a config, and train one config without Ray."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from galaxytune.api.model import Model, load_model
 from search_spaces.declaration import (
@@ -14,13 +17,15 @@ from search_spaces.declaration import (
     did_you_mean,
     given_path,
 )
-from trainables.files import writing_to_a_given_place
-from trainables.galaxies import save_galaxies
+from trainables.files import check_output_file, writing_to_a_given_place
+from trainables.galaxies import check_room, save_galaxy_blocks
 
 if TYPE_CHECKING:
     from trainables.training import EpochReport
 
 _Protocol = Literal["default", "published"]
+# The arrays of a file of simulated galaxies, behind the images.
+_SIMULATED = ("target", "ids", "num_votes", "counts", "probabilities")
 
 
 def simulate(
@@ -50,7 +55,8 @@ def simulate(
 
     Raises:
         InvalidInput: The name, the number or the seed is wrong, or the file cannot be written
-            there, for example without permission.
+            there, for example without permission, or does not fit on the disk; all is known
+            before the first galaxy.
         OSError: The disk refuses for another reason, such as a full disk.
 
     Example:
@@ -58,14 +64,30 @@ def simulate(
         >>> galaxytune.simulate("galaxies.npz", num_galaxies=80).name
         'galaxies.npz'
     """
-    from trainables.simulation import simulate_galaxies
+    from trainables.simulation import IMAGE_SIZE, simulate_blocks
 
     out = Path(path)
     check_galaxy_file_name(out)
-    made = simulate_galaxies(num_galaxies, seed=seed, on_progress=on_progress)
-    names = ("images", "target", "ids", "num_votes", "counts", "probabilities")
+    blocks = simulate_blocks(num_galaxies, seed=seed, on_progress=on_progress)
+    check_output_file(out)
+    shape = (num_galaxies, IMAGE_SIZE, IMAGE_SIZE, 3)
+    check_room(out, shape, "take fewer galaxies or another output")
+    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in _SIMULATED}
+
+    def images() -> Iterator[NDArray[np.uint8]]:
+        """Yield the images of each block, and keep the other arrays in `parts`."""
+        for block in blocks:
+            for name, columns in parts.items():
+                columns.append(getattr(block, name))
+            yield block.images
+
     with writing_to_a_given_place():
-        save_galaxies(out, {name: getattr(made, name) for name in names})
+        save_galaxy_blocks(
+            out,
+            images(),
+            shape=shape,
+            columns=lambda: {name: np.concatenate(parts[name]) for name in _SIMULATED},
+        )
     return out
 
 

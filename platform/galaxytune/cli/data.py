@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from galaxytune.cli.options import AsJson
-from galaxytune.cli.terminal import print_json, progress_bar, say
+from galaxytune.cli.terminal import print_json, progress_bar, say, stopped_by_sigterm
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +43,7 @@ def simulate_with_progress(out: Path, num_galaxies: int, seed: int) -> None:
     from galaxytune import api
 
     api.check_galaxy_file_name(out)  # before a bar is shown
-    with progress_bar() as bar:
+    with progress_bar() as bar, stopped_by_sigterm():
         task = bar.add_task("simulating galaxies", total=num_galaxies)
         api.simulate(
             out,
@@ -63,15 +63,14 @@ def build(
 ) -> None:
     """Write a galaxy file from Kaggle's two zips, or from the unpacked folder and CSV.
 
-    KAGGLE_FOLDER holds the zips or the unpacked files. OUT is the galaxy file to write; its name
-    must end in .npz.
+    KAGGLE_FOLDER holds the zips or the unpacked files, each in a folder of its own or not; or it
+    is the zip of the whole competition. OUT is the galaxy file to write; its name must end in
+    .npz. A galaxy takes 3 x side x side bytes on the disk; memory holds a part of the galaxies.
     """
-    from galaxytune.api import check_galaxy_file_name
     from trainables.files import writing_to_a_given_place
-    from trainables.galaxies import build_from_kaggle
+    from trainables.galaxies import build_from_kaggle, grouped
 
-    check_galaxy_file_name(out)
-    with progress_bar() as bar, writing_to_a_given_place():
+    with progress_bar() as bar, stopped_by_sigterm(), writing_to_a_given_place():
         task = bar.add_task("reading images", total=None)
         report = build_from_kaggle(
             kaggle_folder,
@@ -81,7 +80,9 @@ def build(
             num_threads=threads,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    for line in report.skipped:
+    for note in report.notes:
+        say(f"note: {note}")
+    for line in grouped(report.skipped):
         say(f"skipped {line}")
     say(f"{report.num_galaxies} galaxies -> {out}; {len(report.skipped)} images skipped")
     if report.num_without_image:

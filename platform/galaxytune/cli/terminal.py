@@ -1,6 +1,7 @@
 """Functions that print: notes on standard error, tables and JSON on standard output."""
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,25 @@ def show_table(table: "Table") -> None:
     from rich.console import Console
 
     Console(width=None if sys.stdout.isatty() else 110).print(table)
+
+
+@contextmanager
+def stopped_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM stop the block as Ctrl-C does, so that the block removes its unfinished files.
+
+    Batch systems send SIGTERM at the end of a job's time. KeyboardInterrupt is raised in the
+    block. The former handler is restored afterwards.
+    """
+
+    def stop(number: int, frame: object) -> None:
+        """Raise KeyboardInterrupt."""
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -3,46 +3,19 @@
 import io
 import shutil
 import zipfile
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
 from search_spaces.declaration import InvalidInput
-from trainables.decision_tree import COLUMNS
+from tests.support.kaggle import IDS, jpeg, jpegs, pack, votes_of
 from trainables.galaxies.galaxy_file import open_galaxies
 from trainables.galaxies.image_files import read_image
-from trainables.galaxies.kaggle import IMAGES, SOLUTIONS, build_from_kaggle, read_solutions
-
-IDS = (100_023, 100_008, 200_001, 100_053)  # not sorted, as in no real file
-
-
-def jpeg(galaxy_id: int) -> bytes:
-    """A blurred JPEG of 60 pixels, its brightness its id's."""
-    rough = np.random.default_rng(galaxy_id).integers(0, 255, (6, 6, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(rough).resize((60, 60)).save(file, "JPEG", quality=95)
-    return file.getvalue()
-
-
-def votes_of(ids: Iterable[int]) -> pd.DataFrame:
-    rows = {i: np.random.default_rng(i).random(37).round(6) for i in ids}
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS))
-    return table.rename_axis("GalaxyID").reset_index()
-
-
-def pack(folder: Path, files: dict[str, bytes], votes: pd.DataFrame) -> Path:
-    """Two zips as Kaggle makes them."""
-    folder.mkdir(exist_ok=True)
-    with zipfile.ZipFile(folder / f"{IMAGES}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(f"{IMAGES}/{name}", content)
-    with zipfile.ZipFile(folder / f"{SOLUTIONS}.zip", "w") as archive:
-        archive.writestr(f"{SOLUTIONS}.csv", votes.to_csv(index=False))
-    return folder
+from trainables.galaxies.kaggle import build_from_kaggle
+from trainables.galaxies.kaggle_places import IMAGES, SOLUTIONS
+from trainables.galaxies.skipped import Skipped
 
 
 def unpack(folder: Path, out: Path) -> Path:
@@ -53,7 +26,7 @@ def unpack(folder: Path, out: Path) -> Path:
 
 @pytest.fixture
 def kaggle(tmp_path: Path) -> Path:
-    return pack(tmp_path / "kaggle", {f"{i}.jpg": jpeg(i) for i in IDS}, votes_of(IDS))
+    return pack(tmp_path / "kaggle", jpegs(), votes_of())
 
 
 def build(folder: Path, out: Path):
@@ -80,12 +53,12 @@ def test_an_unpacked_folder_gives_the_same_file(kaggle: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xd8 not a picture", jpeg(100_023)[:900]])
 def test_a_broken_jpeg_is_skipped_and_named(content: bytes, tmp_path: Path) -> None:
-    files = {f"{i}.jpg": jpeg(i) for i in IDS} | {"100023.jpg": content}
-    whole = pack(tmp_path / "whole", {f"{i}.jpg": jpeg(i) for i in IDS}, votes_of(IDS))
-    report = build(pack(tmp_path / "broken", files, votes_of(IDS)), tmp_path / "broken.npz")
+    files = jpegs() | {"100023.jpg": content}
+    whole = pack(tmp_path / "whole", jpegs(), votes_of())
+    report = build(pack(tmp_path / "broken", files, votes_of()), tmp_path / "broken.npz")
     assert report.num_galaxies == 3
     (skipped,) = report.skipped
-    assert "100023.jpg: not a readable image" in skipped
+    assert "100023.jpg: not a readable image" in str(skipped)
     build(whole, tmp_path / "whole.npz")
     expected, found = (open_galaxies(tmp_path / f"{n}.npz") for n in ("whole", "broken"))
     kept = expected.ids != 100_023
@@ -103,7 +76,7 @@ def test_a_member_whose_checksum_fails_is_skipped_and_named(kaggle, tmp_path) ->
     middle = content.index(jpeg(100_008)) + len(jpeg(100_008)) - 100
     packed.write_bytes(content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :])
     report = build(kaggle, tmp_path / "out.npz")
-    assert [s.split(":")[0] for s in report.skipped] == [f"{IMAGES}/100008.jpg"]
+    assert [s.name for s in report.skipped] == [f"{IMAGES}/100008.jpg"]
     assert open_galaxies(tmp_path / "out.npz").ids.tolist() == [100_023, 100_053, 200_001]
 
 
@@ -111,7 +84,7 @@ def test_images_without_votes_and_votes_without_images_are_counted(tmp_path: Pat
     files = {f"{i}.jpg": jpeg(i) for i in (*IDS, 5)} | {"readme.txt": b"hello"}
     folder = pack(tmp_path / "kaggle", files, votes_of([*IDS, 6, 7]))
     report = build(folder, tmp_path / "out.npz")
-    assert report.skipped == (f"{IMAGES}/5.jpg: has no votes",)
+    assert report.skipped == (Skipped(f"{IMAGES}/5.jpg", "has no votes"),)
     assert (report.num_galaxies, report.num_without_image) == (4, 2)
 
 
@@ -134,25 +107,6 @@ def test_progress_is_told_image_by_image(kaggle: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.npz"
     build_from_kaggle(kaggle, out, crop=32, side=16, on_progress=lambda *t: told.append(t))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-
-
-def test_missing_columns_are_named(tmp_path: Path) -> None:
-    votes = votes_of(IDS).drop(columns=["Class3.1", "GalaxyID"])
-    folder = pack(tmp_path / "kaggle", {"1.jpg": jpeg(1)}, votes)
-    with pytest.raises(InvalidInput, match=r"lacks the columns GalaxyID, Class3\.1"):
-        read_solutions(folder)
-
-
-def test_columns_are_found_by_name_whatever_their_order(kaggle: Path) -> None:
-    expected = read_solutions(kaggle)
-    shuffled = votes_of(IDS)[["Class5.2", "GalaxyID", *sorted(set(COLUMNS) - {"Class5.2"})]]
-    pd.testing.assert_frame_equal(read_solutions(pack(kaggle, {}, shuffled)), expected)
-
-
-def test_a_galaxy_named_twice_is_refused(tmp_path: Path) -> None:
-    folder = pack(tmp_path / "kaggle", {}, votes_of(IDS).iloc[[0, 1, 1]])
-    with pytest.raises(InvalidInput, match="names a galaxy twice"):
-        read_solutions(folder)
 
 
 def test_an_unusable_folder_is_refused_in_one_line(kaggle: Path, tmp_path: Path) -> None:
@@ -189,16 +143,110 @@ def test_the_real_sample_gives_the_real_file_pixel_for_pixel(
     np.testing.assert_array_equal(built.target, real.target[rows])
 
 
-def test_a_vote_that_is_no_number_is_named(kaggle: Path, tmp_path: Path) -> None:
-    for cell, message in (
-        ("x", "holds a value that is not a number"),
-        ("", "has no vote in a cell"),
-        (1.5, "has a vote fraction outside 0..1"),
-    ):
-        table = votes_of([7]).astype(object)
-        table.iloc[0, -1] = cell
-        folder = tmp_path / message.replace(" ", "_")
-        folder.mkdir()
-        table.to_csv(folder / "training_solutions_rev1.csv", index=False)
-        with pytest.raises(InvalidInput, match=f"training_solutions_rev1.csv {message}"):
-            read_solutions(folder)
+@pytest.mark.parametrize("spoilt", [(), (100_008,), IDS[:3]])
+def test_the_file_is_the_one_that_numpy_would_write(spoilt: tuple[int, ...], tmp_path) -> None:
+    files = jpegs() | {f"{i}.jpg": b"spoilt" for i in spoilt}
+    folder = pack(tmp_path / "kaggle", files, votes_of())
+    report = build_from_kaggle(folder, tmp_path / "out.npz", crop=32, side=16)
+    ids = sorted(set(IDS) - set(spoilt))
+    pixels = [read_image(io.BytesIO(jpeg(i)), crop=32, side=16) for i in ids]
+    votes = votes_of(ids).set_index("GalaxyID").to_numpy(np.float32)
+    np.savez(
+        tmp_path / "numpy.npz",
+        images=np.stack(pixels),
+        target=votes,
+        ids=np.array(ids),
+        crop=np.array(32),
+    )
+    assert (tmp_path / "out.npz").read_bytes() == (tmp_path / "numpy.npz").read_bytes()
+    assert {s.name for s in report.skipped} == {f"{IMAGES}/{i}.jpg" for i in spoilt}
+
+
+def test_images_whose_names_are_no_galaxy_ids_are_named(tmp_path: Path) -> None:
+    others = [
+        "100008_cutout.jpg",
+        "J1234.jpg",
+        "100008 (1).jpg",
+        "\u0661.jpg",
+        "\u00b2.jpg",
+        "-5.jpg",
+    ]
+    files = jpegs() | dict.fromkeys(others, jpeg(1)) | {"5.fits": b"", "9" * 25 + ".jpg": b""}
+    report = build(pack(tmp_path / "kaggle", files, votes_of()), tmp_path / "out.npz")
+    assert report.num_galaxies == 4
+    reasons = {s.name.removeprefix(f"{IMAGES}/"): s.reason for s in report.skipped}
+    assert reasons == {
+        **dict.fromkeys(others, "the name is no galaxy id, such as 100008.jpg"),
+        "5.fits": "FITS is not read; give JPEG or PNG",
+        "9" * 25 + ".jpg": "has no votes",
+    }
+
+
+def test_leading_zeros_in_a_name_do_not_matter_but_two_images_of_a_galaxy_do(tmp_path) -> None:
+    files = jpegs(IDS[1:]) | {"00100023.jpg": jpeg(100_023)}
+    folder = pack(tmp_path / "kaggle", files, votes_of())
+    assert build(folder, tmp_path / "out.npz").num_galaxies == 4
+    pack(folder, files | jpegs(), votes_of())
+    with pytest.raises(InvalidInput, match="00100023.jpg and .*/100023.jpg are both images of"):
+        build(folder, tmp_path / "out.npz")
+
+
+def test_it_is_said_why_no_image_could_be_used(tmp_path: Path) -> None:
+    files = jpegs([1, 2, 3]) | {"x.jpg": b""}
+    folder = pack(tmp_path / "kaggle", files, votes_of())
+    told = (
+        "could be used: 3 files, such as images_training_rev1/1.jpg: has no votes; .*/x.jpg: the"
+    )
+    with pytest.raises(InvalidInput, match=told):
+        build(folder, tmp_path / "out.npz")
+    pack(folder, jpegs(), votes_of())
+    told = "could be used: 4 files, such as .*: 60x60 pixels is smaller than the crop of 61"
+    with pytest.raises(InvalidInput, match=told):
+        build_from_kaggle(folder, tmp_path / "out.npz", crop=61, side=16)
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_an_output_that_cannot_be_is_refused_before_an_image_is_read(kaggle, tmp_path) -> None:
+    def never(done: int, num_all: int) -> None:
+        raise AssertionError("an image was read")
+
+    (tmp_path / "folder.npz").mkdir()
+    (tmp_path / "file").touch()
+    before = sorted(tmp_path.rglob("*"))
+    for out, told in {
+        kaggle / f"{IMAGES}.zip": "galaxy files end in .npz",
+        tmp_path / "folder.npz": "Is a directory",
+        tmp_path / "file" / "g.npz": "Not a directory|File exists",
+        tmp_path / ("g" * 300 + ".npz"): "File name too long",
+        tmp_path / "new" / ("g" * 300) / "g.npz": "File name too long",
+        tmp_path / "\0.npz": "no name for a file",
+        tmp_path / "\ud800.npz": "no name for a file",
+    }.items():
+        with pytest.raises(InvalidInput, match=told):
+            build_from_kaggle(kaggle, out, crop=32, side=16, on_progress=never)
+    told = "out.npz needs 11 TiB, but the disk of .* free; take a smaller --side or another output"
+    with pytest.raises(InvalidInput, match=told):
+        huge = 1_000_000
+        build_from_kaggle(kaggle, tmp_path / "out.npz", crop=huge, side=huge, on_progress=never)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_output_that_is_read_is_refused(kaggle: Path, tmp_path: Path) -> None:
+    packed_images = kaggle / f"{IMAGES}.zip"
+    (tmp_path / "g.npz").hardlink_to(packed_images)
+    with pytest.raises(InvalidInput, match="g.npz is the file that is read; name another output"):
+        build(kaggle, tmp_path / "g.npz")
+
+
+def test_an_interrupted_build_leaves_the_old_file_and_nothing_else(kaggle, tmp_path) -> None:
+    out = tmp_path / "out" / "g.npz"
+    build(kaggle, out)
+    before = out.read_bytes()
+
+    def interrupt(done: int, num_all: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_from_kaggle(kaggle, out, crop=32, side=32, on_progress=interrupt)
+    assert list(out.parent.iterdir()) == [out] and out.read_bytes() == before
