@@ -1,9 +1,10 @@
 from .galaxy_file import DEFAULT_CROP as DEFAULT_CROP
 from .galaxy_file import Galaxies as Galaxies
-from .galaxy_file import cache_folder as cache_folder
 from .galaxy_file import fingerprint as fingerprint
 from .galaxy_file import open_galaxies as open_galaxies
 from .galaxy_file import save_galaxies as save_galaxies
+from .galaxy_images import GalaxyImages as GalaxyImages
+from .galaxy_images import open_images as open_images
 from .galaxy_sources import GalaxySource as GalaxySource
 from .galaxy_sources import ResidentGalaxies as ResidentGalaxies
 from .galaxy_sources import galaxy_source as galaxy_source
@@ -23,6 +24,7 @@ from .image_listing import ImageListing as ImageListing
 from .image_listing import ListedImage as ListedImage
 from .image_listing import list_images as list_images
 from .kaggle import build_from_kaggle as build_from_kaggle
+from .npz_file import cache_folder as cache_folder
 from .skipped import Skipped as Skipped
 from .skipped import grouped as grouped
 from .split import Split as Split

@@ -1,30 +1,35 @@
 """Galaxy files: npz files with `images` [N, S, S, 3] uint8 and `target` [N, 37] float.
 
 The arrays `ids`, `unbiased`, `num_votes` and `crop` are optional. Images are mapped, not read into
-memory, so that all trials of a node share the same pages of memory. galaxytune writes images
-without compression, and such images are mapped from the galaxy file itself. Compressed images are
-first unpacked into the folder of `cache_folder`, once for each version of the file, and mapped
-from there.
+memory, so that all trials of a node share the same pages of memory (see `npz_file`).
 """
 
 import hashlib
-import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from search_spaces.declaration import InvalidInput
 from trainables.decision_tree import NUM_ANSWERS
-from trainables.files import DAMAGE, one_line, write_atomically
+from trainables.files import write_atomically
+from trainables.galaxies.npz_file import (
+    CHUNK,
+    check_images,
+    identity_of,
+    map_images,
+    members_of,
+    names_of,
+    naming,
+    read_array,
+    read_crop,
+)
 
 DEFAULT_CROP = 210  # pixels: the notebooks' centre crop of a Kaggle JPEG of 424 x 424 pixels
-_CHUNK = 1 << 22  # bytes that are read at a time
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,9 @@ class Galaxies:
     rows that may serve for validation or test; None if all rows may. num_votes: number of
     volunteers of each galaxy [N], of any integer type; None if unknown. crop: width and height of
     the square that was cut from the survey's JPEG, in pixels; DEFAULT_CROP if the file does not
-    say. identity: text that changes when the file's path, size, time of change or images change;
-    caches use the text as a key.
+    record it. identity: text that changes when the file's path, size, time of change or images
+    change; caches use the text as a key. crop_is_recorded: False if the file does not record the
+    crop, so that `crop` is an assumption.
     """
 
     images: NDArray[np.uint8]
@@ -48,22 +54,11 @@ class Galaxies:
     num_votes: NDArray[np.int16] | None
     crop: int
     identity: str
+    crop_is_recorded: bool = True
 
     def __len__(self) -> int:
         """Return the number of galaxies, N."""
         return len(self.target)
-
-
-def cache_folder() -> Path:
-    """Return the folder for unpacked images and cached features; the folder may not exist.
-
-    The folder is $GALAXYTUNE_CACHE if the variable is set and not empty. Otherwise the folder is
-    `galaxytune` in $XDG_CACHE_HOME, or in `~/.cache` if that variable is not set or empty.
-    RuntimeError is raised if $XDG_CACHE_HOME is not set and the user has no home folder.
-    """
-    named = os.environ.get("GALAXYTUNE_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(named) if named else Path(base) / "galaxytune"
 
 
 def save_galaxies(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -83,107 +78,6 @@ def save_galaxies(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     write_atomically(path, write)
 
 
-def _members(path: Path) -> dict[str, zipfile.ZipInfo]:
-    """Return the zip entries of a galaxy file by array name.
-
-    InvalidInput is raised if the file is missing, cannot be read, is no npz file, or has no
-    `images` or `target`. PermissionError is raised if the file's folder may not be entered.
-    """
-    if not path.is_file():
-        raise InvalidInput(f"no galaxy file {path}")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {i.filename.removesuffix(".npy"): i for i in archive.infolist()}
-    except DAMAGE as error:
-        raise InvalidInput(
-            f"{path} is not a whole npz file ({one_line(error)}); "
-            "make one with `galaxytune data build`"
-        ) from None
-    for name in ("images", "target"):
-        if name not in members:
-            found = ", ".join(map(_printable, sorted(members))) or "nothing"
-            raise InvalidInput(f"{path} has no array {name!r}; it holds {found}")
-    return members
-
-
-def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Read the npy header at the file's position; return the array's shape and type.
-
-    The position afterwards is the first byte of the array. An array in Fortran order with more
-    than one dimension raises InvalidInput; a damaged header raises an error of DAMAGE.
-    """
-    version = np.lib.format.read_magic(file)
-    read = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }[version]
-    shape, fortran_order, dtype = read(file)
-    if fortran_order and len(shape) > 1:
-        raise InvalidInput("the images are in Fortran order; save them in C order")
-    return shape, dtype
-
-
-def _map_images(path: Path, info: zipfile.ZipInfo) -> NDArray[np.uint8]:
-    """Return the images of a galaxy file as a read-only mapped array; their form is not checked.
-
-    info: the zip entry of the images. Compressed images are unpacked into the cache, if they are
-    not there, and mapped from the cache. Images in Fortran order raise InvalidInput unless they
-    are compressed. An error of DAMAGE is raised if the file is damaged or the cache refuses.
-    """
-    if info.compress_type != zipfile.ZIP_STORED:
-        return np.load(_unpacked(path, info), mmap_mode="r")
-    with path.open("rb") as file:
-        file.seek(info.header_offset)
-        local = file.read(30)  # the zip entry's own header, before its name and its extra field
-        lengths = np.frombuffer(local[26:30], dtype="<u2")
-        file.seek(int(lengths.sum()), os.SEEK_CUR)
-        shape, dtype = _read_header(file)
-        return np.memmap(path, dtype=dtype, mode="r", offset=file.tell(), shape=shape)
-
-
-def _identity(path: Path, images: zipfile.ZipInfo) -> str:
-    """Return a text of the file's path, size, time of change and checksum of the images.
-
-    images: the zip entry of the images. OSError is raised if the file is missing.
-    """
-    state = path.stat()
-    return f"{path.resolve()}:{state.st_size}:{state.st_mtime_ns}:{images.CRC}"
-
-
-def _unpacked(path: Path, info: zipfile.ZipInfo) -> Path:
-    """Return the path of a compressed file's unpacked images, an npy file in the cache.
-
-    info: the zip entry of the images. The first process unpacks the images; other processes wait
-    until the images are complete. The unpacked images of earlier versions of the file stay in the
-    cache. OSError is raised if the cache cannot be written, an error of DAMAGE if the packed
-    images are damaged.
-    """
-    folder = cache_folder() / hashlib.sha256(_identity(path, info).encode()).hexdigest()[:24]
-    images = folder / "images.npy"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "lock"):
-        if not images.exists():
-            partial = folder / "images.partial"
-            with zipfile.ZipFile(path) as archive, archive.open(info) as packed:
-                with partial.open("wb") as out:
-                    while chunk := packed.read(_CHUNK):
-                        out.write(chunk)
-            os.replace(partial, images)
-    return images
-
-
-def _array(path: Path, members: Mapping[str, zipfile.ZipInfo], name: str) -> NDArray[Any] | None:
-    """Return the array `name` of a galaxy file, read into memory, or None if the file has none.
-
-    members: the zip entries of the file by array name. A damaged array, or an array of Python
-    objects, raises an error of DAMAGE.
-    """
-    if name not in members:
-        return None
-    with zipfile.ZipFile(path) as archive, archive.open(members[name]) as file:
-        return np.lib.format.read_array(file, allow_pickle=False)
-
-
 def open_galaxies(path: Path) -> Galaxies:
     """Return the galaxies of a file: images mapped read-only, all other arrays read into memory.
 
@@ -196,40 +90,44 @@ def open_galaxies(path: Path) -> Galaxies:
     that are not compressed are not found here, but by `fingerprint`.
     """
     members = _members(path)
-    try:
-        images = _map_images(path, members["images"])
-        target = _array(path, members, "target")
-        ids = _array(path, members, "ids")
-        unbiased = _array(path, members, "unbiased")
-        num_votes = _array(path, members, "num_votes")
-        crop = _array(path, members, "crop")
-    except InvalidInput as error:
-        raise InvalidInput(f"{path}: {error}") from None
-    except DAMAGE as error:
-        raise InvalidInput(f"{path} is damaged: {one_line(error)}") from None
+    with naming(path):
+        images = map_images(path, members["images"])
+        target = read_array(path, members, "target")
+        ids = read_array(path, members, "ids")
+        unbiased = read_array(path, members, "unbiased")
+        num_votes = read_array(path, members, "num_votes")
+        crop = read_crop(path, members)
     assert target is not None  # _members refuses a file without target
-    _check_form(path, images, target)
+    check_images(path, images)
+    _check_target(path, len(images), target)
     if ids is None:
         ids = np.arange(len(target))
     _check_columns(path, len(target), ids=ids, unbiased=unbiased, num_votes=num_votes)
-    if crop is not None and (crop.shape != () or crop.dtype.kind not in "iu"):
-        raise InvalidInput(f"{path}: crop must be one whole number, got {crop!r}")
-    if len(np.unique(ids)) != len(ids):
-        raise InvalidInput(f"{path}: ids are not unique")
+    _check_ids(path, ids)
     return Galaxies(
         images=images,
         target=target.astype(np.float32, copy=False),
         ids=ids.astype(np.int64, copy=False),
         unbiased=None if unbiased is None else unbiased.astype(bool),
         num_votes=num_votes,
-        crop=DEFAULT_CROP if crop is None else int(crop),
-        identity=_identity(path, members["images"]),
+        crop=DEFAULT_CROP if crop is None else crop,
+        identity=identity_of(path, members["images"]),
+        crop_is_recorded=crop is not None,
     )
 
 
-def _printable(name: str) -> str:
-    """Return a name for an error message, with unprintable characters escaped."""
-    return name if name.isprintable() else repr(name)
+def _members(path: Path) -> dict[str, zipfile.ZipInfo]:
+    """Return the zip entries of a galaxy file with votes by array name.
+
+    The errors are those of `members_of`; InvalidInput is also raised if there is no `target`.
+    """
+    members = members_of(path)
+    if "target" not in members:
+        raise InvalidInput(
+            f"{path} holds no votes (no array 'target'; it holds {names_of(members)}); only "
+            "`galaxytune predict` takes a file without votes"
+        )
+    return members
 
 
 def _check_columns(path: Path, length: int, **columns: NDArray[Any] | None) -> None:
@@ -248,26 +146,33 @@ def _check_columns(path: Path, length: int, **columns: NDArray[Any] | None) -> N
             raise InvalidInput(f"{path}: {name} must be {wanted}, got {column.dtype}")
 
 
-def _check_form(path: Path, images: NDArray[Any], target: NDArray[Any]) -> None:
-    """Raise InvalidInput unless images and targets have the right types, shapes and values.
-
-    Images must be uint8 [N, S, S, 3], targets float [N, 37] in 0..1, with N and S at least 1. A
-    target may exceed 1 by 1e-6.
-    """
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+def _check_ids(path: Path, ids: NDArray[Any]) -> None:
+    """Raise InvalidInput if an id [N], of any integer type, occurs twice or is above int64."""
+    if int(ids.max()) > np.iinfo(np.int64).max:
+        raise InvalidInput(f"{path}: ids holds {ids.max()}, which is larger than int64 can hold")
+    order = np.argsort(ids, kind="stable")
+    twice = np.flatnonzero(ids[order][1:] == ids[order][:-1])
+    if len(twice):
+        first, second = order[twice[0]], order[twice[0] + 1]
         raise InvalidInput(
-            f"{path}: images must be uint8 [N, S, S, 3], got {images.dtype} {list(images.shape)}"
+            f"{path}: ids holds {ids[first]} twice, in the rows {first} and {second} (counted "
+            "from 0)"
         )
-    if images.shape[1] != images.shape[2] or images.shape[1] == 0:
-        raise InvalidInput(f"{path}: images must be square, got {list(images.shape)}")
+
+
+def _check_target(path: Path, num_images: int, target: NDArray[Any]) -> None:
+    """Raise InvalidInput unless targets have the right type, shape and values.
+
+    Targets must be float [num_images, 37] in 0..1; a target may exceed 1 by 1e-6.
+    """
     if target.ndim != 2 or target.shape[1] != NUM_ANSWERS or target.dtype.kind != "f":
         raise InvalidInput(
             f"{path}: target must be float [N, {NUM_ANSWERS}], "
             f"got {target.dtype} {list(target.shape)}"
         )
-    if len(images) != len(target) or len(target) == 0:
+    if num_images != len(target):
         raise InvalidInput(
-            f"{path}: {len(images)} images but {len(target)} targets; the numbers must be equal"
+            f"{path}: {num_images} images but {len(target)} targets; the numbers must be equal"
         )
     if not np.isfinite(target).all():
         rows = np.flatnonzero(~np.isfinite(target).all(axis=1))
@@ -289,7 +194,7 @@ def _bytes_of(path: Path) -> Iterator[bytes]:
         for name in ("images", "target", "ids", "unbiased", "num_votes", "crop"):
             if f"{name}.npy" in archive.namelist():
                 with archive.open(f"{name}.npy") as file:
-                    while chunk := file.read(_CHUNK):
+                    while chunk := file.read(CHUNK):
                         yield chunk
 
 
@@ -306,9 +211,7 @@ def fingerprint(path: Path) -> str:
     """
     digest = hashlib.sha256()
     _members(path)
-    try:
+    with naming(path):
         for chunk in _bytes_of(path):
             digest.update(chunk)
-    except DAMAGE as error:
-        raise InvalidInput(f"{path} is damaged: {one_line(error)}") from None
     return f"sha256:{digest.hexdigest()}"

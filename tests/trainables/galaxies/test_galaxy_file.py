@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from search_spaces.declaration import InvalidInput
 from trainables.galaxies.galaxy_file import (
     Galaxies,
-    cache_folder,
     fingerprint,
     open_galaxies,
     save_galaxies,
 )
+from trainables.galaxies.npz_file import cache_folder
 
 NUM = 12
 DROP = object()
@@ -109,7 +109,14 @@ def test_votes_and_crop_are_kept(tmp_path: Path) -> None:
     save_galaxies(tmp_path / "deep" / "g.npz", arrays(num_votes=votes, crop=np.array(256)))
     galaxies = open_galaxies(tmp_path / "deep" / "g.npz")
     assert galaxies.num_votes is not None and galaxies.num_votes.tolist() == [40] * NUM
-    assert galaxies.crop == 256
+    assert (galaxies.crop, galaxies.crop_is_recorded) == (256, True)
+
+
+def test_a_crop_that_is_not_recorded_is_told_from_one_that_is(stored: Path, tmp_path) -> None:
+    save_galaxies(tmp_path / "g.npz", arrays(crop=np.array(210)))
+    found = [open_galaxies(path) for path in (stored, tmp_path / "g.npz")]
+    assert [g.crop for g in found] == [210, 210]
+    assert [g.crop_is_recorded for g in found] == [False, True]
 
 
 def test_saving_leaves_one_file_readable_by_all(stored: Path) -> None:
@@ -179,7 +186,14 @@ def with_one(value: float) -> NDArray[np.float32]:
         ({"ids": np.arange(NUM - 1)}, r"ids has shape \(11,\), not \(12,\)"),
         ({"unbiased": np.ones((NUM, 1), bool)}, r"unbiased has shape \(12, 1\)"),
         ({"num_votes": np.ones(3, int)}, r"num_votes has shape \(3,\)"),
-        ({"ids": np.array([5, 5, *range(10)])}, "ids are not unique"),
+        ({"ids": np.array([5, 5, *range(10)])}, "ids holds 5 twice, in the rows 0 and 1"),
+        (
+            {"ids": np.arange(NUM, dtype=np.uint64) + 2**63},
+            "ids holds 9223372036854775819, which is larger",
+        ),
+        ({"target": DROP}, "holds no votes .* only `galaxytune predict` takes"),
+        ({"images": np.zeros((0, 16, 16, 3), np.uint8)}, "holds no image"),
+        ({"crop": np.array(0)}, "crop must be one whole number of at least 1"),
     ],
 )
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
