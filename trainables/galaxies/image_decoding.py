@@ -48,7 +48,10 @@ def decode_image(source: Path | IO[bytes]) -> Image.Image:
                 return _as_rgb(opened)
     except UnidentifiedImageError:
         reason = "not a readable image (it is no JPEG, PNG, TIFF or WebP file)"
-    except (*DAMAGE, *_FAULTS, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # Pillow warns from half of it on
+        reason = f"has more than {most:,} pixels; cut out the galaxy"
+    except (*DAMAGE, *_FAULTS) as error:
         told = _BYTES_MISSING.sub("", one_line(error))  # the same text for all files cut short
         reason = f"not a readable image ({told})"
     raise InvalidInput(reason)

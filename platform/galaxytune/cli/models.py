@@ -192,7 +192,11 @@ def predict_with_progress(
     for line in grouped(found.skipped):
         say(f"skipped {line}")
     write_table_somewhere(found.table, out)
-    say(f"{len(found.table)} predictions -> {out}; {len(found.skipped)} images skipped")
+    done, left_out = len(found.table), len(found.skipped)
+    say(
+        f"{done} prediction{'' if done == 1 else 's'} -> {out}; "
+        f"{left_out} image{'' if left_out == 1 else 's'} skipped"
+    )
 
 
 def explain(

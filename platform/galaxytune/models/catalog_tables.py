@@ -158,6 +158,7 @@ def _places(names: Sequence[object], source: str) -> list[int]:
         found.append(spelled.index(wanted) if wanted in spelled else -1)
     missing = [wanted for wanted, place in zip(COLUMNS, found) if place < 0]
     if missing:
-        has = ", ".join(exactly[:8]) + (", ..." if len(exactly) > 8 else "")
+        shown = [name[:40] if name.isprintable() else repr(name[:40]) for name in exactly[:8]]
+        has = ", ".join(shown) + (", ..." if len(exactly) > 8 else "")
         raise InvalidInput(f"{source} lacks the columns {', '.join(missing)}; it has {has}")
     return found

@@ -68,6 +68,8 @@ def _of_path(path: Path) -> ImageListing:
         raise InvalidInput(f"no file or folder {path}{more}")
     if path.is_dir() or suffix == ".zip":
         return list_images(path)
+    if not path.is_file():
+        raise InvalidInput(f"{path} is neither a file nor a folder; {_FITTING}")
     head = _head(path)
     if suffix not in IMAGE_SUFFIXES and not head.startswith(_IMAGE_STARTS):
         _check_not_foreign(path, head)
@@ -105,11 +107,19 @@ def _of_catalog(table: CatalogTable, folder: Path) -> ImageListing:
     """Return the images that a catalog names; folder: where relative paths begin."""
     return ImageListing(
         tuple(
-            ListedImage(one, f"{one} ({cell})", partial(_open, folder, cell))
+            ListedImage(
+                one, f"{one} ({cell})" if _named(cell) else one, partial(_open, folder, cell)
+            )
             for one, cell in zip(table.ids, table.files)
         ),
         (),
     )
+
+
+def _named(cell: Any) -> str:
+    """Return the text in a cell of `file_loc`, empty if the cell names no file."""
+    text = os.fsdecode(cell) if isinstance(cell, str | bytes | os.PathLike) else ""
+    return text if text.strip() else ""
 
 
 def _open(folder: Path, cell: Any) -> IO[bytes]:
@@ -119,8 +129,8 @@ def _open(folder: Path, cell: Any) -> IO[bytes]:
     stand for a slash. InvalidInput is raised, with a text that does not name the file, if the cell
     is empty, is a web address, or names a file that cannot be opened.
     """
-    text = os.fsdecode(cell) if isinstance(cell, str | bytes | os.PathLike) else ""
-    if not text.strip():
+    text = _named(cell)
+    if not text:
         raise InvalidInput("the catalog names no file")
     address = _ADDRESS.match(text)
     if address and address[1].lower() != "file":

@@ -50,7 +50,7 @@ def test_predict_names_and_skips_an_unreadable_image(
     (folder / "bad.jpg").write_bytes(b"\xff\xd8 not a picture")
     assert cli("predict", trained, folder, "out.csv") == 0
     error = capfd.readouterr().err
-    assert "skipped bad" in error and "1 images skipped" in error
+    assert "skipped bad" in error and "1 prediction -> out.csv; 1 image skipped" in error
     assert list(pd.read_csv("out.csv")["id_str"]) == ["good"]
 
 
@@ -161,7 +161,7 @@ def test_a_catalog_of_missing_files_says_why_nothing_is_predicted(
     told = error_of(cli, capfd, "predict", trained, "catalog.csv", "out.csv")
     assert told == (
         "galaxytune: no image could be predicted: 1,000 files, such as 0 (0.png): there is no "
-        "such file; x (): the catalog names no file; y (http://a.org/y.png): http addresses are "
+        "such file; x: the catalog names no file; y (http://a.org/y.png): http addresses are "
         "not fetched; give the path of a file"
     )
     assert not Path("out.csv").exists()

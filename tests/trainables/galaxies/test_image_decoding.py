@@ -192,6 +192,19 @@ def test_pixels_without_an_exact_counterpart_are_refused_by_name(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of damaged tags
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "WEBP", "JPEG"])
+def test_no_changed_byte_brings_another_error(form: str) -> None:
+    whole, chance = saved(RGB, form), np.random.default_rng(0)
+    for place in chance.choice(min(len(whole), 400), 300):
+        damaged = whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :]
+        try:
+            decode_image(io.BytesIO(damaged))
+        except InvalidInput as error:
+            assert "\n" not in str(error)
+
+
 def test_jpegs_are_decoded_as_pillow_decodes_them() -> None:
     for image in (RGB, Image.fromarray(GREY)):
         content = saved(image, "JPEG", quality=90)
