@@ -152,8 +152,19 @@ def _from_galaxy_file(source: Path, framing: Framing) -> Iterator[Batch]:
         if framing.crop == "training" and side == framing.side:
             pixels = framing.take(part)
         else:
-            pixels = np.stack([framing.fit(image_of(one)) for one in part])
+            pixels = _fitted(part, framing, source)
         yield list(galaxies.ids[start : start + _BATCH]), pixels
+
+
+def _fitted(part: NDArray[np.uint8], framing: Framing, source: Path) -> NDArray[np.uint8]:
+    """Return images [b, H, H, 3] of a galaxy file as pixels [b, S, S, 3] for the network.
+
+    InvalidInput, which names the file `source`, is raised if the images are smaller than the crop.
+    """
+    try:
+        return np.stack([framing.fit(image_of(one)) for one in part])
+    except InvalidInput as error:
+        raise InvalidInput(f"{source}: {error}") from None
 
 
 def _check_field_of_view(source: Path, side: int, crop: int | None, framing: Framing) -> None:

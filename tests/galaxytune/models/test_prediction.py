@@ -214,3 +214,25 @@ def test_what_cannot_be_explained_is_told_before_the_model_is_loaded(
     (tmp_path / "a.png").write_bytes(b"x")
     arguments = ("explain", "no model", image, out, "--question", question)
     assert told in error_of(cli, capfd, *arguments)
+
+
+def test_a_galaxy_file_smaller_than_the_crop_is_named(
+    cli: Cli, trained: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    save_npz(tmp_path / "new.npz", 64, 210)
+    told = error_of(cli, capfd, "predict", trained, "new.npz", "new.csv", "--crop", "65")
+    assert "new.npz: 64x64 pixels is smaller than the crop of 65" in told
+
+
+def test_from_python_skipped_images_are_told_in_a_warning_or_to_a_function(
+    trained: Path, tmp_path: Path
+) -> None:
+    for name, side in (("a", 64), ("b", 65), ("c", 65)):
+        Image.fromarray(noise(1, side)[0]).save(tmp_path / f"{name}.png")
+    model = load_model(trained)
+    with pytest.warns(UserWarning, match="^2 images could not be read .*: 2 files, such as b.png"):
+        assert list(model.predict(tmp_path)["id_str"]) == ["a"]
+    told: list[str] = []
+    model.predict(tmp_path, on_skipped=told.append)
+    assert [line.partition(":")[0] for line in told] == ["b.png", "c.png"]
+    assert len(model.predict(tmp_path, crop=64)) == 3
