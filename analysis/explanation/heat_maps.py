@@ -48,7 +48,7 @@ def find_question(text: str) -> Question:
     or parts of more than one question's name.
     """
     asked = _plain(text)
-    if asked.isdecimal():
+    if text.strip().isdecimal():  # not `asked`, which lacks the sign of -1
         found = [q for q in QUESTIONS if q.number == int(asked)]
     else:
         found = [q for q in QUESTIONS if asked == _plain(q.name)]

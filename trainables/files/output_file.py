@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from search_spaces.declaration import InvalidInput
@@ -11,24 +12,29 @@ from search_spaces.declaration import InvalidInput
 _MARGIN = 1 << 24  # bytes that stay free on a disk: 16 MiB
 
 
-def check_output_file(path: Path) -> None:
+def check_output_file(path: Path, inputs: Iterable[Path] = ()) -> None:
     """Raise InvalidInput unless a file can be written to a path; nothing is left on the disk.
 
-    The reasons are: a folder stands there, a file stands where a folder is needed, writing is not
-    allowed, the disk is full, or the name is too long or holds a character that the disk cannot
-    store. Missing folders are made for the check and removed again.
+    The reasons are: the file would replace an input, a folder stands there, a file stands where a
+    folder is needed, writing is not allowed, the disk is full, or the name is too long or holds a
+    character that the disk cannot store. Missing folders are made for the check and removed again.
+
+    inputs: the files and folders that are read; those that do not exist are passed over.
     """
     made: list[Path] = []
     try:
+        for given in inputs:
+            if path.exists() and given.exists() and path.samefile(given):
+                raise InvalidInput(f"{path} would replace its own input; name another file")
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         made = _make_folders(path.parent)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(descriptor)
         os.unlink(name)
-    except UnicodeEncodeError as error:
-        raise InvalidInput(f"{str(path)!r} is no name for a file ({error})") from None
-    except ValueError as error:
+    except InvalidInput:
+        raise
+    except ValueError as error:  # a character that no name may hold, or that cannot be encoded
         raise InvalidInput(f"{str(path)!r} is no name for a file ({error})") from None
     except OSError as error:
         raise InvalidInput(

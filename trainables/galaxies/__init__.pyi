@@ -16,8 +16,11 @@ from .image_batches import moved as moved
 from .image_batches import reduced as reduced
 from .image_batches import sent as sent
 from .image_batches import to_images as to_images
+from .image_decoding import decode_image as decode_image
 from .image_files import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from .image_files import cut_image as cut_image
 from .image_files import fitted_image as fitted_image
+from .image_files import image_of as image_of
 from .image_files import read_image as read_image
 from .image_listing import ImageListing as ImageListing
 from .image_listing import ListedImage as ListedImage

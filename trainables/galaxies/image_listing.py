@@ -33,14 +33,14 @@ class ListedImage:
 
     id: the file's name without suffix. name: the path below the folder or in the zip, with `/`
     between its parts. open: returns the open binary file; an error in DAMAGE is raised if the file
-    is missing or damaged. size: returns the size of the file in bytes; OSError is raised if the
-    file is missing.
+    is missing or damaged. size: returns the size of the file in bytes, and raises OSError if the
+    file is missing; None for an image of a catalog.
     """
 
     id: str
     name: str
     open: Callable[[], IO[bytes]]
-    size: Callable[[], int]
+    size: Callable[[], int] | None = None
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _judged(name: str) -> str | Skipped | None:
     if suffix in IMAGE_SUFFIXES:
         return name
     if suffix in _OTHER_FORMATS:
-        return Skipped(name, f"{_OTHER_FORMATS[suffix]} is not read; give JPEG or PNG")
+        return Skipped(name, f"{_OTHER_FORMATS[suffix]} is not read; give JPEG, PNG, TIFF or WebP")
     return None
 
 

@@ -173,7 +173,7 @@ def _sizes(listing: ImageListing) -> dict[str, int]:
     sizes = {}
     for image in listing.images:
         try:
-            sizes[image.id] = image.size()
+            sizes[image.id] = -1 if image.size is None else image.size()
         except OSError:
             sizes[image.id] = -1
     return sizes

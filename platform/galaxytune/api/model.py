@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from galaxytune.models import ImageExplanation
+    from galaxytune.models import Crop, ImageExplanation
     from trainables.layers import GalaxyNetwork
 
 
@@ -110,6 +110,7 @@ class Model:
         self,
         images: "NDArray[np.uint8] | str | Path | pd.DataFrame",
         *,
+        crop: "Crop" = "training",
         on_progress: Callable[[int], None] | None = None,
         on_skipped: Callable[[str], None] | None = None,
     ) -> "pd.DataFrame":
@@ -117,20 +118,27 @@ class Model:
 
         An image that is not as large as the images of the training is cut to its centre and
         reduced, as the images of the training were; ``provenance`` holds both sizes under
-        ``preprocessing``. The images of a galaxy file must have the size of the images of the
-        training. The call moves `network` to the GPU if torch finds a GPU.
+        ``preprocessing``. An image that is as large is used uncut. The images of a galaxy file
+        that were cut and reduced otherwise than those of the training are refused. Of channels
+        with 16 bits the upper 8 are used. Transparent pixels are blended with black. The call
+        moves `network` to the GPU if torch finds a GPU.
 
         Args:
-            images: Pixels [N, H, W, 3] or [H, W, 3] uint8; a folder or zip of JPEG or PNG files;
-                one such file; a galaxy file (npz); or a catalog (a CSV or parquet file, or a
-                DataFrame) with the columns ``id_str`` and ``file_loc``. A relative path in
-                ``file_loc`` begins at the folder of the catalog's file, or, for a DataFrame, at
-                the current folder. The subfolders of a folder are searched too.
+            images: Pixels [N, H, W, 3] or [H, W, 3] uint8; a folder or zip of JPEG, PNG, TIFF or
+                WebP files; one such file; a galaxy file (npz), with or without votes; or a catalog
+                (a CSV or parquet file, or a DataFrame) with the columns ``id_str`` and
+                ``file_loc``. A relative path in ``file_loc`` begins at the folder of the catalog's
+                file, or, for a DataFrame, at the current folder. The subfolders of a folder are
+                searched too, but hidden folders are not.
+            crop: The side in pixels of the central square that is kept of each image, for images
+                of another field of view or scale than those of the training. ``"training"`` keeps
+                what was kept in the training, and ``"none"`` keeps the largest square. The square
+                is always resized to the size of the images of the training.
             on_progress: Is called after each batch of at most 512 images with the number of images
                 predicted so far. Skipped images are not counted.
             on_skipped: Is called, after all predictions, with one text ``NAME: REASON`` for each
                 image file that cannot be read or is smaller than the crop. By default one
-                UserWarning says how many images were skipped.
+                UserWarning says how many images were skipped and why.
 
         Returns:
             One row for each image that was read: ``id_str``, a text (the file's name without
@@ -139,9 +147,10 @@ class Model:
             ``Class11.6``. The images of a folder or zip are in the order of their paths.
 
         Raises:
-            InvalidInput: The images cannot be found, none of them can be read, a catalog lacks a
-                column, the images of a galaxy file have another size, or an array is empty, has
-                another type or shape, or has images smaller than the crop.
+            InvalidInput: The images cannot be found, none of them can be read, two images have
+                the same id, a catalog lacks a column or does not hold its ids exactly, the images
+                of a galaxy file were cut or reduced otherwise, or an array is empty, has another
+                type or shape, or has images smaller than the crop.
             WorkFailed: Memory does not hold even one image.
 
         Example:
@@ -153,19 +162,24 @@ class Model:
             (2, 38)
         """
         from galaxytune.models import predict_images
+        from trainables.galaxies import grouped
 
         given = Path(images) if isinstance(images, str) else images
-        found = predict_images(self._export, given, on_progress=on_progress)
+        found = predict_images(self._export, given, crop=crop, on_progress=on_progress)
         if on_skipped is not None:
-            for name in found.skipped:
-                on_skipped(name)
+            for one in found.skipped:
+                on_skipped(str(one))
         elif found.skipped:
             more = f"{len(found.skipped)} images could not be read and were skipped"
-            warnings.warn(f"{more}; the first: {found.skipped[0]}", stacklevel=2)
+            warnings.warn(f"{more}: {'; '.join(grouped(found.skipped))}", stacklevel=2)
         return found.table
 
     def explain(
-        self, image: "str | Path | NDArray[np.uint8]", question: str | int
+        self,
+        image: "str | Path | NDArray[np.uint8]",
+        question: str | int,
+        *,
+        crop: "Crop" = "training",
     ) -> "ImageExplanation":
         """Explain which part of an image the network's answer to a question depends on.
 
@@ -174,9 +188,10 @@ class Model:
         if torch finds a GPU.
 
         Args:
-            image: A JPEG or PNG file, or pixels [H, W, 3] uint8.
+            image: A JPEG, PNG, TIFF or WebP file, or pixels [H, W, 3] uint8.
             question: Number of a question from 1 to 11, its name, or a part of its name that no
                 other question's name has. The case does not matter.
+            crop: As in `predict`.
 
         Returns:
             The explanation, with ``answer``, its predicted vote fraction ``fraction``, ``heat``
@@ -199,4 +214,4 @@ class Model:
         from galaxytune.models import explain_image
 
         given = Path(image) if isinstance(image, str) else image
-        return explain_image(self._export, given, question)
+        return explain_image(self._export, given, question, crop=crop)

@@ -19,7 +19,19 @@ from galaxytune.cli.options import (
 from galaxytune.cli.terminal import print_json, progress_bar, say, show_table
 
 if TYPE_CHECKING:
+    from galaxytune.models import Crop
     from trainables.training import EpochReport
+
+CropOption = Annotated[
+    str,
+    typer.Option(
+        "--crop",
+        metavar="N|none|training",
+        help="Side in pixels of the central square to keep of each image, before it is resized; "
+        "none keeps the largest square, training what was kept in the training. It is for images "
+        "of another field of view or scale.",
+    ),
+]
 
 
 class ExportFormat(StrEnum):
@@ -129,44 +141,64 @@ def export(
         say(f"{file} differs from the model by at most {difference:.1e} in a vote fraction")
 
 
-def predict(export_dir: Path, images: Path, out: Path) -> None:
+def predict(export_dir: Path, images: Path, out: Path, crop: CropOption = "training") -> None:
     """Predict the vote fractions of images into OUT.csv or OUT.parquet.
 
-    EXPORT_DIR is a folder that `export` or `train` wrote. IMAGES is a folder or zip of JPEG or PNG
-    files, one such file, a galaxy file (npz), or a catalog.
+    EXPORT_DIR is a folder that `export` or `train` wrote. IMAGES is a folder or zip of JPEG, PNG,
+    TIFF or WebP files, one such file, a galaxy file (npz) with or without votes, or a catalog: a
+    CSV or parquet file with the columns id_str and file_loc, whose relative paths begin at its own
+    folder.
+
+    Images are cut to their centre and reduced, as those of the training were; images that have the
+    size of the training's are used uncut. Of 16 bits a channel the upper 8 are used. Transparent
+    pixels are blended with black. An image that cannot be read is skipped and named.
     """
-    predict_with_progress(export_dir, images, out)
+    predict_with_progress(export_dir, images, out, crop=_crop(crop))
 
 
-def predict_with_progress(export_dir: Path, images: Path, out: Path) -> None:
+def predict_with_progress(
+    export_dir: Path, images: Path, out: Path, *, crop: "Crop" = "training"
+) -> None:
     """Write the predicted vote fractions of images to a table, and show a progress bar.
 
     export_dir: a folder that `export` or `train` wrote. images: a path that `Model.predict` takes.
-    out: the table to write, .csv or .parquet; an older file is replaced. The images that were
-    skipped, and the number of predictions, are printed on standard error.
+    out: the table to write, .csv or .parquet; an older file is replaced. crop: how images are cut.
+    What was done with the images' sizes, the images that were skipped, and the number of
+    predictions are printed on standard error.
 
-    InvalidInput is raised if one of the three is wrong, if no image can be read, or if `out`
-    cannot be written there. WorkFailed is raised if memory does not hold one image.
+    InvalidInput is raised if one of the four is wrong, if no image can be read, or if `out`
+    cannot be written there. WorkFailed is raised if memory does not hold one image, or if `out`
+    can no longer be written after the work; the predictions are then written elsewhere.
     """
-    from galaxytune import api
-    from galaxytune.models import check_table_name, write_table
-    from trainables.files import writing_to_a_given_place
+    from galaxytune.models import (
+        check_table_name,
+        load_export,
+        predict_images,
+        write_table_somewhere,
+    )
+    from trainables.files import check_output_file
+    from trainables.galaxies import grouped
 
     check_table_name(out)
-    model = api.load_model(export_dir)
-    skipped: list[str] = []
+    check_output_file(out, [images])
+    export = load_export(export_dir)
     with progress_bar() as bar:
         task = bar.add_task("predicting", total=None)
-        table = model.predict(
+        found = predict_images(
+            export,
             images,
+            crop=crop,
             on_progress=lambda done: bar.update(task, completed=done),
-            on_skipped=skipped.append,
         )
-    with writing_to_a_given_place():
-        write_table(table, out)
-    for line in skipped:
+    say(found.framing)
+    for line in grouped(found.skipped):
         say(f"skipped {line}")
-    say(f"{len(table)} predictions -> {out}; {len(skipped)} images skipped")
+    write_table_somewhere(found.table, out)
+    done, left_out = len(found.table), len(found.skipped)
+    say(
+        f"{done} prediction{'' if done == 1 else 's'} -> {out}; "
+        f"{left_out} image{'' if left_out == 1 else 's'} skipped"
+    )
 
 
 def explain(
@@ -176,17 +208,31 @@ def explain(
     question: Annotated[
         str, typer.Option(help="Number of a question from 1 to 11, or part of its name.")
     ],
+    crop: CropOption = "training",
 ) -> None:
     """Draw which part of an image led the network to its answer to a question.
 
-    EXPORT_DIR is a folder that `export` or `train` wrote. IMAGE is a JPEG or PNG file. OUT is the
-    figure to write, .png or .pdf.
+    EXPORT_DIR is a folder that `export` or `train` wrote. IMAGE is a JPEG, PNG, TIFF or WebP file,
+    which is cut and reduced as in `predict`. OUT is the figure to write, .png or .pdf.
     """
     from analysis.explanation import find_question
     from galaxytune import api
     from galaxytune.models import check_figure_name
+    from trainables.files import check_output_file
 
+    kept = _crop(crop)
     find_question(question)
     check_figure_name(out)
-    explanation = api.load_model(export_dir).explain(image, question)
+    check_output_file(out, [image])
+    explanation = api.load_model(export_dir).explain(image, question, crop=kept)
+    say(explanation.framing)
     say(f"{explanation} -> {explanation.save(out)}")
+
+
+def _crop(text: str) -> "Crop":
+    """Return the value of `--crop`; InvalidInput unless it is a number of pixels or a word."""
+    from galaxytune.models import check_crop
+
+    crop = int(text) if text.strip().isdecimal() else text
+    check_crop(crop)
+    return crop  # type: ignore[return-value]

@@ -5,9 +5,12 @@ from .explanation import check_figure_name as check_figure_name
 from .explanation import explain_image as explain_image
 from .export import export_best as export_best
 from .export import load_export as load_export
+from .framing import Crop as Crop
+from .framing import check_crop as check_crop
 from .portable_model import ModelFormat as ModelFormat
-from .prediction import check_table_name as check_table_name
 from .prediction import predict_images as predict_images
-from .prediction import write_table as write_table
+from .prediction_tables import check_table_name as check_table_name
+from .prediction_tables import write_table as write_table
+from .prediction_tables import write_table_somewhere as write_table_somewhere
 from .single_run import train_single as train_single
 from .study_report import report_studies as report_studies

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from analysis.explanation import Explanation, Method, explain, find_question
 from galaxytune.models.export import Export
+from galaxytune.models.framing import Crop, Framing
 from search_spaces.declaration import InvalidInput
 from trainables.decision_tree import Question, answer_name
 from trainables.device import training_device
 from trainables.files import DAMAGE, one_line, write_atomically, writing_to_a_given_place
-from trainables.galaxies import fitted_image, read_image
+from trainables.galaxies import decode_image, image_of
 from trainables.training import predict
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class ImageExplanation:
     pixels: the image [s, s, 3] uint8, cut and reduced to the size s of the training images. The
         network changes the side itself if its `image_side` is not s.
     predicted: all 37 predicted vote fractions [37] in 0..1, in Kaggle's order.
+    framing: one line on how the image was cut and reduced.
     """
 
     label: str
@@ -41,6 +43,7 @@ class ImageExplanation:
     explained: Explanation
     pixels: NDArray[np.uint8]
     predicted: NDArray[np.float32]
+    framing: str
 
     @property
     def answer(self) -> str:
@@ -106,30 +109,35 @@ class ImageExplanation:
 
 
 def explain_image(
-    export: Export, image: Path | NDArray[np.uint8], question: str | int
+    export: Export,
+    image: Path | NDArray[np.uint8],
+    question: str | int,
+    *,
+    crop: Crop = "training",
 ) -> ImageExplanation:
     """Return the explanation of a network's answer to a question about an image.
 
-    export: the exported network, which is moved to the GPU if torch finds a GPU. image: a JPEG or
-    PNG file, or pixels [H, W, 3] uint8; an image of another size than the training images is cut
-    and reduced. question: a question's number from 1 to 11, its name, or a part of its name that
-    no other question's name has.
+    export: the exported network, which is moved to the GPU if torch finds a GPU. image: one image
+    file, see `decode_image`, or pixels [H, W, 3] uint8. question: a question's number from 1 to
+    11, its name, or a part of its name that no other question's name has. crop: how the image is
+    cut, see `Framing`.
 
     InvalidInput is raised if the question is unknown or not unique, if the file is missing or no
-    image, if the image is smaller than the crop, or if pixels have another type or shape.
-    OutOfMemory, a WorkFailed, is raised if memory does not hold the prediction.
+    image, if the crop is wrong, if the image is smaller than the crop, or if pixels have another
+    type or shape. OutOfMemory, a WorkFailed, is raised if memory does not hold the prediction.
     """
     asked = find_question(str(question))
-    name, pixels = _fitted(image, export)
+    framing = Framing(export, crop)
+    name, pixels = _fitted(image, framing)
     device = training_device()
     network = export.network.to(device)
     predicted = predict(network, pixels[None], device)[0]
     explained = explain(network, pixels[None], asked, device)[0]
     label = f"{export.config.architecture}, {name}"
-    return ImageExplanation(label, asked, explained, pixels, predicted)
+    return ImageExplanation(label, asked, explained, pixels, predicted, framing.sentence())
 
 
-def _fitted(image: Path | NDArray[np.uint8], export: Export) -> tuple[str, NDArray[np.uint8]]:
+def _fitted(image: Path | NDArray[np.uint8], framing: Framing) -> tuple[str, NDArray[np.uint8]]:
     """Return an image's name, and its pixels [s, s, 3] at the size s of the training images.
 
     The name is the file's name, or `an array` for pixels. An image that is missing, damaged,
@@ -138,11 +146,13 @@ def _fitted(image: Path | NDArray[np.uint8], export: Export) -> tuple[str, NDArr
     if not isinstance(image, Path | np.ndarray):
         raise InvalidInput(f"an image must be an array or a path, got {type(image).__name__}")
     if isinstance(image, np.ndarray):
-        return "an array", fitted_image(image, crop=export.crop, side=export.side)
+        return "an array", framing.fit(image_of(image))
+    if image.is_dir():
+        raise InvalidInput(f"{image} is a folder; name one image in it")
     if not image.is_file():
         raise InvalidInput(f"no image file {image}")
     try:
-        return image.name, read_image(image, crop=export.crop, side=export.side)
+        return image.name, framing.fit(decode_image(image))
     except DAMAGE as error:
         raise InvalidInput(f"{image}: {one_line(error)}") from None
 

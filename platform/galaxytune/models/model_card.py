@@ -15,7 +15,8 @@ answers that a crowd would give to the 11 questions of the Galaxy Zoo 2 decision
 
     galaxytune predict THIS_FOLDER IMAGES OUT.csv
 
-IMAGES is a folder or zip of JPEG or PNG files, an npz, or a catalog with `id_str,file_loc`.
+IMAGES is a folder or zip of JPEG, PNG, TIFF or WebP files, an npz, or a catalog with
+`id_str,file_loc`.
 An image file of another size than {side} x {side} pixels is cropped to its central {crop} x {crop}
 pixels and then reduced to {side} x {side} pixels. The images of an npz must have {side} x {side}
 pixels.

@@ -1,6 +1,6 @@
 """Predictions of an exported network as a table, for images from many kinds of sources."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,57 +9,72 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from galaxytune.models.export import Export
-from galaxytune.models.image_sources import ImageFile, image_files
+from galaxytune.models.framing import Crop, Framing
+from galaxytune.models.image_sources import image_files
 from search_spaces.declaration import InvalidInput
 from trainables.decision_tree import COLUMNS
 from trainables.device import training_device
-from trainables.files import DAMAGE, one_line, write_atomically
-from trainables.galaxies import fitted_image, open_galaxies, read_image
+from trainables.files import DAMAGE, one_line
+from trainables.galaxies import (
+    ImageListing,
+    Skipped,
+    decode_image,
+    grouped,
+    image_of,
+    open_images,
+)
 from trainables.training import predict
 
 Images = Path | NDArray[np.uint8] | pd.DataFrame
 Batch = tuple[list[str], NDArray[np.uint8]]  # ids, and pixels [b, S, S, 3]
 
 _BATCH = 512
-_TABLES = (".csv", ".parquet")
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """A table of predictions for images, and the images that could not be read.
+    """A table of predictions for images, and the images that were left out.
 
     table: one row for each image that was read. The column `id_str` holds texts. The columns
         `Class1.1` to `Class11.6` hold the vote fractions in 0..1, in Kaggle's order.
-    skipped: one text `ID: REASON` for each image that could not be read.
+    skipped: the images that could not be read, each with a reason.
+    framing: one line on how the images were cut and reduced.
     """
 
     table: pd.DataFrame
-    skipped: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    framing: str
 
 
 def predict_images(
-    export: Export, images: Images, *, on_progress: Callable[[int], None] | None = None
+    export: Export,
+    images: Images,
+    *,
+    crop: Crop = "training",
+    on_progress: Callable[[int], None] | None = None,
 ) -> Predictions:
     """Return the predicted vote fractions of images.
 
     export: the exported network, which is moved to the GPU if torch finds a GPU. images: pixels
-    [N, H, W, 3] or [H, W, 3] uint8, a galaxy file (npz), or a source for `image_files`. An image
-    of another size than the images of the training is cut and reduced like them. The images of a
-    galaxy file must have the size of the images of the training. on_progress: is called after each
-    batch of at most 512 images with the number of images predicted so far; skipped images are not
+    [N, H, W, 3] or [H, W, 3] uint8, a galaxy file (npz) with or without votes, or a source for
+    `image_files`. crop: how images are cut, see `Framing`. on_progress: is called after each batch
+    of at most 512 images with the number of images predicted so far; skipped images are not
     counted.
 
     An image file that cannot be read, or whose image is smaller than the crop, is skipped.
-    InvalidInput is raised if the source cannot be read, if none of its images can be read, or if
-    pixels are empty, smaller than the crop, or of another type or shape. OutOfMemory, a
-    WorkFailed, is raised if memory does not hold one image.
+    InvalidInput is raised if the source or the crop is wrong, if none of the images can be read,
+    if a galaxy file holds another part of the survey's images than the training's, or if pixels
+    are empty, smaller than the crop, or of another type or shape. OutOfMemory, a WorkFailed, is
+    raised if memory does not hold one image.
     """
-    skipped: list[str] = []
+    framing = Framing(export, crop)
+    skipped: list[Skipped] = []
+    batches = _batches(framing, images, skipped)
     device = training_device()
     network = export.network.to(device)
     tables: list[pd.DataFrame] = []
     num_done = 0
-    for ids, pixels in _batches(export, images, skipped):
+    for ids, pixels in batches:
         table = pd.DataFrame(predict(network, pixels, device), columns=list(COLUMNS))
         table.insert(0, "id_str", ids)
         tables.append(table)
@@ -67,44 +82,45 @@ def predict_images(
         if on_progress is not None:
             on_progress(num_done)
     if not tables:
-        raise InvalidInput(f"no image could be read; the first: {skipped[0]}")
-    return Predictions(pd.concat(tables, ignore_index=True), tuple(skipped))
+        raise InvalidInput(f"no image could be predicted: {'; '.join(grouped(skipped))}")
+    return Predictions(pd.concat(tables, ignore_index=True), tuple(skipped), framing.sentence())
 
 
-def _batches(export: Export, images: Images, skipped: list[str]) -> Iterator[Batch]:
+def _batches(framing: Framing, images: Images, skipped: list[Skipped]) -> Iterator[Batch]:
     """Return an iterator over batches of at most 512 images: their ids, and pixels [b, S, S, 3].
 
-    images: as in `predict_images`. skipped: during the iteration, gets one text `ID: REASON` for
-    each image file that cannot be read. S is `export.side`. InvalidInput is raised if the source
-    is wrong, in part only when the first batch is asked for.
+    images: as in `predict_images`. skipped: gets the files that a source leaves out, and during
+    the iteration each image that cannot be read. S is `framing.side`. InvalidInput is raised if
+    the source is wrong, in part only when the first batch is asked for.
     """
     if isinstance(images, np.ndarray):
-        return _from_array(images, export)
+        return _from_array(images, framing)
     if not isinstance(images, Path | pd.DataFrame):
         raise InvalidInput(
             f"images must be an array, a DataFrame or a path, got {type(images).__name__}"
         )
     if isinstance(images, Path) and images.suffix.lower() == ".npz":
-        return _from_galaxy_file(images, export.side)
-    return _decoded(image_files(images), export, skipped)
+        return _from_galaxy_file(images, framing)
+    listing = image_files(images)
+    skipped.extend(listing.skipped)
+    return _decoded(listing, framing, skipped)
 
 
-def _decoded(files: Iterable[ImageFile], export: Export, skipped: list[str]) -> Iterator[Batch]:
+def _decoded(listing: ImageListing, framing: Framing, skipped: list[Skipped]) -> Iterator[Batch]:
     """Yield batches of decoded images, at the size of the training images.
 
-    skipped: gets one text `ID: REASON` for each image that cannot be read or is smaller than the
-    crop.
+    skipped: gets each image that cannot be read or is smaller than the crop.
     """
     ids: list[str] = []
     pixels: list[NDArray[np.uint8]] = []
-    for name, opener in files:
+    for listed in listing.images:
         try:
-            with opener() as file:
-                image = read_image(file, crop=export.crop, side=export.side)
+            with listed.open() as file:
+                image = framing.fit(decode_image(file))
         except DAMAGE as error:
-            skipped.append(f"{name}: {one_line(error)}")
+            skipped.append(Skipped(listed.name, _reason(error)))
             continue
-        ids.append(name)
+        ids.append(listed.id)
         pixels.append(image)
         if len(ids) == _BATCH:
             yield ids, np.stack(pixels)
@@ -113,55 +129,77 @@ def _decoded(files: Iterable[ImageFile], export: Export, skipped: list[str]) -> 
         yield ids, np.stack(pixels)
 
 
-def _from_galaxy_file(source: Path, side: int) -> Iterator[Batch]:
+def _reason(error: Exception) -> str:
+    """Return why a file cannot be read, without the file's name, so that reasons can be equal."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"the file cannot be opened ({error.strerror})"
+    return one_line(error)
+
+
+def _from_galaxy_file(source: Path, framing: Framing) -> Iterator[Batch]:
     """Yield batches of the images in a galaxy file, with the galaxies' ids.
 
-    side: width and height of the images of the training, in pixels. InvalidInput is raised if the
-    file is missing, damaged or not of the right form, or if its images have another size.
+    InvalidInput is raised if the file is missing, damaged or not of the right form, or if its
+    images cannot be framed like those of the training.
     """
-    galaxies = open_galaxies(source)
-    if galaxies.images.shape[1] != side:
-        raise InvalidInput(
-            f"{source} holds images of {galaxies.images.shape[1]} pixels, but the model was "
-            f"trained on images of {side} pixels; `galaxytune data build --side {side}` makes them"
-        )
+    galaxies = open_images(source)
+    side = galaxies.images.shape[1]
+    fits = galaxies.crop == framing.trained_crop and side == framing.side
+    if framing.crop == "training" and not fits:
+        _check_field_of_view(source, side, galaxies.crop, framing)
     for start in range(0, len(galaxies), _BATCH):
-        rows = slice(start, start + _BATCH)
-        yield [str(i) for i in galaxies.ids[rows]], np.asarray(galaxies.images[rows])
+        part = np.asarray(galaxies.images[start : start + _BATCH])
+        if framing.crop == "training" and side == framing.side:
+            pixels = framing.take(part)
+        else:
+            pixels = _fitted(part, framing, source)
+        yield list(galaxies.ids[start : start + _BATCH]), pixels
 
 
-def _from_array(images: NDArray[np.uint8], export: Export) -> Iterator[Batch]:
+def _fitted(part: NDArray[np.uint8], framing: Framing, source: Path) -> NDArray[np.uint8]:
+    """Return images [b, H, H, 3] of a galaxy file as pixels [b, S, S, 3] for the network.
+
+    InvalidInput, which names the file `source`, is raised if the images are smaller than the crop.
+    """
+    try:
+        return np.stack([framing.fit(image_of(one)) for one in part])
+    except InvalidInput as error:
+        raise InvalidInput(f"{source}: {error}") from None
+
+
+def _check_field_of_view(source: Path, side: int, crop: int | None, framing: Framing) -> None:
+    """Raise InvalidInput if the images of a galaxy file cannot be cut as those of the training.
+
+    source: the file. side: width and height of its images. crop: how many pixels of the survey's
+    image they show, or None if the file does not say. All numbers are in pixels. Images that were
+    cut but not reduced can be cut again; images that were reduced cannot.
+    """
+    trained, wanted = framing.trained_crop, framing.side
+    if crop is None and side == wanted:
+        return
+    if crop in (None, side) and side >= trained:
+        return
+    shows = "" if crop is None else f", which show the survey's central {crop} pixels"
+    raise InvalidInput(
+        f"{source} holds images of {side} pixels{shows}, but the model was trained on images of "
+        f"{wanted} pixels, which show the central {trained}; "
+        f"`galaxytune data build --crop {trained} --side {wanted}` makes such images, and "
+        "`--crop none` takes the images whole"
+    )
+
+
+def _from_array(images: NDArray[np.uint8], framing: Framing) -> Iterator[Batch]:
     """Yield batches of the images in an array, cut and reduced, with the row numbers as ids.
 
     The row numbers are counted from 0. An array that is empty, that is not uint8 [N, H, W, 3] or
     [H, W, 3], or whose images are smaller than the crop raises InvalidInput.
     """
     pixels = images[None] if images.ndim == 3 else images
-    if pixels.ndim != 4 or pixels.shape[3] != 3 or pixels.dtype != np.uint8 or not len(pixels):
+    if pixels.ndim != 4 or pixels.shape[3] != 3 or pixels.dtype != np.uint8 or not pixels.size:
         raise InvalidInput(
             "an array must hold at least one image as uint8 [N, H, W, 3] or [H, W, 3], "
             f"got {images.dtype} {list(images.shape)}"
         )
     for start in range(0, len(pixels), _BATCH):
-        part = pixels[start : start + _BATCH]
-        fitted = [fitted_image(one, crop=export.crop, side=export.side) for one in part]
-        yield [str(start + i) for i in range(len(part))], np.stack(fitted)
-
-
-def check_table_name(out: Path) -> None:
-    """Raise InvalidInput unless `out` ends in .csv or .parquet, in upper or lower case."""
-    if out.suffix.lower() not in _TABLES:
-        raise InvalidInput(f"predictions are written as .csv or .parquet, not {out.name!r}")
-
-
-def write_table(table: pd.DataFrame, out: Path) -> None:
-    """Write predictions to `out` as CSV or parquet, as the suffix of `out` requires.
-
-    The file is replaced in one step, and its folder is made. A CSV has six decimals. Another
-    suffix raises InvalidInput. OSError is raised if the file cannot be written.
-    """
-    check_table_name(out)
-    if out.suffix.lower() == ".parquet":
-        write_atomically(out, lambda path: table.to_parquet(path, index=False))
-    else:
-        write_atomically(out, lambda path: table.to_csv(path, index=False, float_format="%.6f"))
+        fitted = [framing.fit(image_of(one)) for one in pixels[start : start + _BATCH]]
+        yield [str(start + i) for i in range(len(fitted))], np.stack(fitted)

@@ -8,14 +8,14 @@ import numpy as np
 from analysis.records import TrialRecord
 from analysis.report import BestNetwork, StudyResults, SurveyImages, write_report
 from analysis.statistics import best_by_architecture, noise_floor
-from galaxytune.models.image_sources import ImageFile, image_files
+from galaxytune.models.image_sources import image_files
 from galaxytune.models.output_folders import check_report_folder
 from galaxytune.models.trained_network import held_out_galaxies, predictions_kept, trained_network
 from galaxytune.study import StudyFolder, check_data_unchanged, check_names_differ
 from search_spaces.declaration import InvalidInput
 from trainables.device import training_device
 from trainables.files import DAMAGE, one_line
-from trainables.galaxies import Galaxies, open_galaxies, read_image
+from trainables.galaxies import Galaxies, ListedImage, open_galaxies, read_image
 
 _NUM_SURVEY_IMAGES = 3
 _SURVEY_SIDE = 424  # width of a Kaggle JPEG, in pixels
@@ -48,7 +48,7 @@ def report_studies(
     """
     check_names_differ(studies)
     check_report_folder(out)
-    files = None if images is None else image_files(images)
+    files = None if images is None else image_files(images).images
     _check_comparable(studies)
     owners = _named_records(studies)
     for study in studies:
@@ -171,7 +171,7 @@ def _best_network(owner: Owner, galaxies: Galaxies) -> tuple[BestNetwork | None,
 
 
 def _survey_images(
-    files: Sequence[ImageFile],
+    files: Sequence[ListedImage],
     galaxies: Galaxies,
     test: np.ndarray,
     on_step: Callable[[str], None],
@@ -186,11 +186,12 @@ def _survey_images(
     """
     wanted = {str(galaxies.ids[row]) for row in test}
     pixels: dict[int, np.ndarray] = {}
-    for name, opener in files:
+    for image in files:
+        name = image.id
         if name not in wanted or len(pixels) == _NUM_SURVEY_IMAGES:
             continue
         try:
-            with opener() as file:
+            with image.open() as file:
                 pixels[int(name)] = read_image(file, crop=_SURVEY_SIDE, side=_SURVEY_SIDE)
         except DAMAGE as error:
             raise InvalidInput(f"--images: {name} cannot be read ({one_line(error)})") from None

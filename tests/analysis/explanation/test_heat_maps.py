@@ -32,7 +32,7 @@ def test_a_question_is_found_by_number_name_or_part_of_it(text: str, number: int
     assert find_question(text).number == number
 
 
-@pytest.mark.parametrize("text", ["0", "12", "", "colour", "odd", "edge-on"])
+@pytest.mark.parametrize("text", ["0", "12", "-1", "1.0", "", "colour", "odd", "edge-on"])
 def test_what_is_no_one_question_is_answered_with_the_list(text: str) -> None:
     with pytest.raises(InvalidInput, match="there are: 1 smooth or featured, .*, 11 number"):
         find_question(text)

@@ -66,7 +66,8 @@ def test_an_image_file_is_explained_in_a_picture_and_a_line(
 ) -> None:
     assert command(export, image, tmp_path / name, "--question", "roundness") == 0
     assert (tmp_path / name).read_bytes().startswith(magic)
-    (line,) = capsys.readouterr().err.splitlines()
+    framing, line = capsys.readouterr().err.splitlines()
+    assert framing.startswith("1 image was cut to the central 48 x 48 pixels (as in training)")
     assert line.startswith("question 7, roundness: ") and "Grad-CAM" in line
     assert str(tmp_path / name) in line
     assert [p for p in tmp_path.rglob(".*")] == []

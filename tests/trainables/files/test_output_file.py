@@ -39,6 +39,17 @@ def test_a_place_that_cannot_be_written_is_named(name: str, told: str, tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
+@pytest.mark.parametrize("name", ["in.csv", "folder/../in.csv", "link.csv", "hard.csv"])
+def test_a_file_that_would_replace_an_input_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "in.csv").write_text("kept")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "in.csv")
+    (tmp_path / "hard.csv").hardlink_to(tmp_path / "in.csv")
+    with pytest.raises(InvalidInput, match="would replace its own input; name another file"):
+        check_output_file(tmp_path / name, [tmp_path / "none.csv", tmp_path / "in.csv"])
+    assert (tmp_path / "in.csv").read_text() == "kept"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
