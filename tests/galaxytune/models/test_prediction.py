@@ -143,7 +143,7 @@ def test_what_was_done_with_the_sizes_and_the_skipped_is_told_in_a_line_each(
     assert capfd.readouterr().err.splitlines()[-4:] == [
         "3 images were cut to the central 210 x 210 pixels (as in training) and reduced to "
         "64 x 64 pixels",
-        "skipped f.fits: FITS is not read; give JPEG or PNG",
+        "skipped f.fits: FITS is not read; give JPEG, PNG, TIFF or WebP",
         "skipped 2 files, such as d.png: 100x100 pixels is smaller than the crop of 210; another "
         "crop (--crop) keeps other pixels, only an image of 64 x 64 pixels needs no crop",
         "3 predictions -> out.csv; 3 images skipped",

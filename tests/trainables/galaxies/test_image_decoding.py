@@ -149,8 +149,8 @@ def test_pixels_of_every_kind_are_scaled_rightly(kind: str) -> None:
 
 RGB = Image.fromarray(COLOUR)
 REFUSED: dict[str, tuple[bytes, str]] = {
-    "FITS": (fits(), "^FITS is not read; give JPEG or PNG$"),
-    "GIF": (saved(RGB, "GIF"), "^GIF is not read; give JPEG or PNG$"),
+    "FITS": (fits(), "^FITS is not read; give JPEG, PNG, TIFF or WebP$"),
+    "GIF": (saved(RGB, "GIF"), "^GIF is not read; give JPEG, PNG, TIFF or WebP$"),
     "floats": (tiff(np.ones((16, 16), "f4"), form=3), "holds floating-point numbers"),
     "32 bits": (tiff(np.ones((16, 16), "i4"), form=2), "whole numbers of 32 bits"),
     "signed": (tiff(np.ones((16, 16), "i2"), form=2), "or with a sign, whose white"),

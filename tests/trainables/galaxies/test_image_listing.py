@@ -76,8 +76,8 @@ def test_images_of_other_formats_are_skipped_with_the_reason(make: Make, tmp_pat
     listing = list_images(make(tmp_path, {"1.jpg": b"", "b/2.FITS": b"", "a/3.gif": b""}))
     assert [image.id for image in listing.images] == ["1"]
     assert listing.skipped == (
-        Skipped("a/3.gif", "GIF is not read; give JPEG or PNG"),
-        Skipped("b/2.FITS", "FITS is not read; give JPEG or PNG"),
+        Skipped("a/3.gif", "GIF is not read; give JPEG, PNG, TIFF or WebP"),
+        Skipped("b/2.FITS", "FITS is not read; give JPEG, PNG, TIFF or WebP"),
     )
 
 

@@ -177,7 +177,7 @@ def test_images_whose_names_are_no_galaxy_ids_are_named(tmp_path: Path) -> None:
     reasons = {s.name.removeprefix(f"{IMAGES}/"): s.reason for s in report.skipped}
     assert reasons == {
         **dict.fromkeys(others, "the name is no galaxy id, such as 100008.jpg"),
-        "5.fits": "FITS is not read; give JPEG or PNG",
+        "5.fits": "FITS is not read; give JPEG, PNG, TIFF or WebP",
         "9" * 25 + ".jpg": "has no votes",
     }
 
