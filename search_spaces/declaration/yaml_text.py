@@ -1,5 +1,6 @@
 """YAML that a person writes: plan files, configs, and values on the command line."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,31 @@ _UNREADABLE = (
 )
 
 
+_OCTAL = re.compile(r"[+-]?0[0-7_]+")  # YAML 1.1 counts such a number by eights
+
+
+class _OddNumber(yaml.MarkedYAMLError):
+    """An error: a number is written in a way that stands for another number in YAML 1.1.
+
+    line: the number of the line, from 1.
+    """
+
+    def __init__(self, text: str, line: int) -> None:
+        """Describe the number `text`, which stands in a line of the YAML text."""
+        remedy = "write it without a colon" if ":" in text else "write it without the leading 0"
+        super().__init__(problem=f"{text} stands for another number in YAML; {remedy}")
+        self.line = line
+
+
 class _KeyTwice(yaml.MarkedYAMLError):
     """An error: a key stands twice in a mapping."""
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader of plain YAML values that refuses a mapping in which a key stands twice.
+    """A loader of plain YAML values that refuses what PyYAML would change without a word.
 
-    PyYAML by itself keeps the last value of such a key and drops the others without a word.
+    PyYAML keeps the last value of a key that stands twice and drops the others. It also reads
+    numbers by the rules of YAML 1.1, by which 1:30 is 90 and 010 is 8.
     """
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
@@ -45,6 +63,21 @@ class _Loader(yaml.SafeLoader):
                 raise _KeyTwice(problem=f"{key.value!r} stands twice, in {where}")
             lines[key.tag, key.value] = line
         return node
+
+
+def _number(loader: _Loader, node: yaml.ScalarNode) -> int | float:
+    """Return the number of a YAML scalar; _OddNumber if only YAML 1.1 knows such a number."""
+    text = str(loader.construct_scalar(node))
+    if ":" in text or _OCTAL.fullmatch(text):
+        raise _OddNumber(text, node.start_mark.line + 1)
+    if node.tag == _INT:
+        return int(loader.construct_yaml_int(node))
+    return float(loader.construct_yaml_float(node))
+
+
+_INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+for _tag in (_INT, _FLOAT):
+    _Loader.add_constructor(_tag, _number)
 
 
 def _load(text: str | bytes) -> Any:
@@ -84,6 +117,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise InvalidInput(f"{path} cannot be read: {error}") from None
     except _KeyTwice as error:
         raise InvalidInput(f"{path}: {error}") from None
+    except _OddNumber as error:
+        raise InvalidInput(f"{path}: line {error.line}: {error}") from None
     except _UNREADABLE as error:
         raise InvalidInput(f"{path} is not YAML: {_reason(error)}") from None
     if not isinstance(values, dict):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,8 +45,9 @@ def writing_to_a_given_place(remedy: str = _NAME_ANOTHER) -> Iterator[None]:
 def check_can_write(folder: Path, remedy: str = _NAME_ANOTHER) -> None:
     """Raise InvalidInput if no file can be written to a folder, which need not exist.
 
-    Nothing is made. The nearest folder above that exists is checked: it must be a folder, on a
-    disk that is not read-only, that this user may write to. The message ends with the remedy.
+    Nothing is left there. The nearest folder above that exists is checked: it must be a folder, on
+    a disk that is not read-only, that this user may write to, and take a temporary file. The
+    message ends with the remedy.
     """
     try:
         nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
@@ -60,6 +62,12 @@ def check_can_write(folder: Path, remedy: str = _NAME_ANOTHER) -> None:
     if not is_writable:
         reason = "is on a read-only disk" if is_read_only else "is not writable for this user"
         raise InvalidInput(f"{folder} cannot be written: {nearest} {reason}; {remedy}")
+    try:
+        tempfile.TemporaryFile(dir=nearest).close()
+    except OSError as error:  # such as /proc, which root may write to by its permissions
+        raise InvalidInput(
+            f"{folder} cannot be written ({error.strerror}: {nearest}); {remedy}"
+        ) from None
 
 
 def write_if_allowed(path: Path, write: Callable[[Path], object]) -> bool:

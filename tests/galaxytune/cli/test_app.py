@@ -55,6 +55,14 @@ def test_python_runs_the_command_where_it_is_not_installed() -> None:
     assert (told.returncode, told.stdout.strip()) == (0, f"galaxytune {__version__}")
 
 
+def test_a_current_folder_that_is_gone_is_told_in_one_line(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    command = f"mkdir {gone}; cd {gone}; rmdir {gone}; {GALAXYTUNE} --version"
+    told = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert told.returncode == 2
+    assert told.stderr == "galaxytune: the current folder no longer exists; cd to another\n"
+
+
 def test_without_arguments_it_prints_its_help(cli: Cli, capfd: Captured) -> None:
     assert cli() == 0
     assert "leaderboard" in capfd.readouterr().out

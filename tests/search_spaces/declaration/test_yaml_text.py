@@ -7,6 +7,8 @@ import pytest
 from search_spaces.declaration.errors import InvalidInput
 from search_spaces.declaration.yaml_text import read_yaml, yaml_value
 
+INF = float("inf")
+
 
 @pytest.mark.parametrize(
     ("text", "told"),
@@ -25,6 +27,11 @@ from search_spaces.declaration.yaml_text import read_yaml, yaml_value
         ("a: 1\n\na: 2", "plan.yaml: 'a' stands twice, in lines 1 and 3$"),
         ("b: {c: {a: 1}}\nset: [{a: 1, a: 2}]", "'a' stands twice, in line 2$"),
         ("grid:\n  - 1: x\n    1: x", "'1' stands twice, in lines 2 and 3$"),
+        (
+            "a: 1\nb: 010",
+            "plan.yaml: line 2: 010 stands for another number in YAML; write it without",
+        ),
+        ("max_hours: 1:30", "line 1: 1:30 stands for another number in YAML; write it without a"),
         (None, "no file"),
     ],
 )
@@ -44,7 +51,15 @@ def test_a_folder_is_no_yaml_file(tmp_path: Path) -> None:
         read_yaml(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["[", "2026-13-01", "a: b: c"])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0", 0), ("10", 10), ("-7", -7), ("1_000", 1000), ("0.5", 0.5), ("0x1f", 31), (".inf", INF)],
+)
+def test_numbers_are_read_as_a_person_means_them(text: str, value: float) -> None:
+    assert yaml_value(text) == value
+
+
+@pytest.mark.parametrize("text", ["[", "2026-13-01", "a: b: c", "1:30", "010", "-07", "1:30.5"])
 def test_a_text_that_is_no_yaml_is_no_value(text: str) -> None:
     with pytest.raises(InvalidInput, match="is not a value") as error:
         yaml_value(text)

@@ -33,6 +33,12 @@ def test_a_place_that_cannot_be_written_is_named_in_one_line(tmp_path: Path) -> 
         assert f": {named};" in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs Linux's /proc")
+def test_a_place_that_takes_no_files_is_named() -> None:
+    with pytest.raises(InvalidInput, match="^/proc/x cannot be written .*/proc.*; name another"):
+        check_can_write(Path("/proc/x"))
+
+
 def test_a_full_disk_is_no_mistake_of_a_persons() -> None:
     with pytest.raises(OSError, match="No space left") as error:
         with writing_to_a_given_place():
