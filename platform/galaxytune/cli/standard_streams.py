@@ -6,6 +6,8 @@ import os
 import sys
 from typing import Any
 
+from search_spaces.declaration import WorkFailed
+
 _UNREADABLE = (errno.EPIPE, errno.EBADF, errno.ENOSPC, errno.EIO)
 _STDERR = 2
 
@@ -14,8 +16,8 @@ class _ClosedOutput(io.TextIOBase):
     """Standard output that was closed before the command began: what is written cannot be read."""
 
     def write(self, text: str) -> int:
-        """Raise BrokenPipeError, as for a reader that closes the output later."""
-        raise BrokenPipeError(errno.EPIPE, "standard output is closed")
+        """Raise WorkFailed with one line."""
+        raise WorkFailed("standard output is closed, so nothing could be printed")
 
     def fileno(self) -> int:
         """Return 1, the number of standard output."""
@@ -42,8 +44,8 @@ def open_standard_streams() -> None:
     """Make all three standard streams usable, also those that the caller has closed.
 
     The numbers 0, 1 and 2 are taken at first, so that no file of a study gets one of these numbers
-    and the output of another process. Text for a closed standard output then raises
-    BrokenPipeError. Text for standard error that nobody can read is dropped.
+    and the output of another process. Text for a closed standard output then raises WorkFailed.
+    Text for standard error that nobody can read is dropped.
     """
     while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         pass

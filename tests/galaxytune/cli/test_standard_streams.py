@@ -21,7 +21,13 @@ def run_in_shell(command: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.parametrize("arguments", ["--version", "--help", "architectures simple_cnn --json"])
 def test_a_closed_output_is_no_fault(arguments: str) -> None:
     answer = run_in_shell(f"$GT {arguments} >&-")
-    assert (answer.returncode, answer.stderr) == (1, "")
+    told = "galaxytune: failed: standard output is closed, so nothing could be printed\n"
+    assert (answer.returncode, answer.stderr) == (1, told)
+
+
+def test_a_reader_that_closes_the_output_is_not_spoken_of() -> None:
+    answer = run_in_shell("$GT architectures --json | true; echo ${PIPESTATUS[0]}")
+    assert answer.stderr == "" and answer.stdout.strip() in ("0", "1")
 
 
 def test_a_full_output_is_told_in_one_line() -> None:
