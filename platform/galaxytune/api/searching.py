@@ -1,6 +1,6 @@
 """Functions that run a search, open a study, and rank or report one or more studies."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -202,5 +202,6 @@ def report(
         >>> galaxytune.report([galaxytune.open_study("first")], "report").name
         'report.html'
     """
-    folders = _folders_of([studies] if isinstance(studies, Study) else list(studies))
+    several = studies if isinstance(studies, Iterable) else [studies]
+    folders = _folders_of(list(several))
     return report_folders(folders, out_dir, images=images, data=data, on_step=on_step)

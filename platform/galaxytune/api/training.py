@@ -66,7 +66,7 @@ def simulate(
     """
     from trainables.simulation import IMAGE_SIZE, simulate_blocks
 
-    out = Path(path)
+    out = given_path(path)
     check_galaxy_file_name(out)
     blocks = simulate_blocks(num_galaxies, seed=seed, on_progress=on_progress)
     check_output_file(out)
@@ -197,6 +197,11 @@ def train(
     from galaxytune.models import train_single
     from trainables.architectures import check_network
 
+    if not isinstance(config, TrainingProtocol | Mapping):
+        kind = type(config).__name__
+        raise InvalidInput(
+            f"a config must be as `make_config` returns it or a mapping, got {kind}"
+        )
     frozen = (
         config
         if isinstance(config, TrainingProtocol)

@@ -11,6 +11,7 @@ from galaxytune.cli.options import (
     AsJson,
     LocalCpus,
     LocalGpus,
+    PlanFile,
     Storage,
     whole_path,
 )
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    plan: Annotated[Path | None, typer.Argument(metavar="[PLAN.yaml]")] = None,
+    plan: PlanFile = None,
     data: Annotated[
         Path | None, typer.Option(callback=whole_path, help="Galaxy file (npz) to check.")
     ] = None,

@@ -11,6 +11,7 @@ from galaxytune.cli.options import (
     AsJson,
     AsPublished,
     DataFile,
+    GivenPath,
     MovedData,
     Settings,
     SplitOption,
@@ -65,7 +66,7 @@ def architectures(
 
 def train(
     architecture: str,
-    out_dir: Path,
+    out_dir: GivenPath,
     data: DataFile,
     settings: Settings = None,
     epochs: Annotated[
@@ -115,7 +116,7 @@ def train(
 
 def export(
     name: str,
-    out_dir: Path,
+    out_dir: GivenPath,
     formats: Annotated[
         list[ExportFormat] | None,
         typer.Option(
@@ -141,7 +142,9 @@ def export(
         say(f"{file} differs from the model by at most {difference:.1e} in a vote fraction")
 
 
-def predict(export_dir: Path, images: Path, out: Path, crop: CropOption = "training") -> None:
+def predict(
+    export_dir: GivenPath, images: GivenPath, out: GivenPath, crop: CropOption = "training"
+) -> None:
     """Predict the vote fractions of images into OUT.csv or OUT.parquet.
 
     EXPORT_DIR is a folder that `export` or `train` wrote. IMAGES is a folder or zip of JPEG, PNG,
@@ -202,9 +205,9 @@ def predict_with_progress(
 
 
 def explain(
-    export_dir: Path,
-    image: Path,
-    out: Path,
+    export_dir: GivenPath,
+    image: GivenPath,
+    out: GivenPath,
     question: Annotated[
         str, typer.Option(help="Number of a question from 1 to 11, or part of its name.")
     ],

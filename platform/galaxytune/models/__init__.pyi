@@ -3,6 +3,7 @@ from .architectures import described_architectures as described_architectures
 from .explanation import ImageExplanation as ImageExplanation
 from .explanation import check_figure_name as check_figure_name
 from .explanation import explain_image as explain_image
+from .export import Export as Export
 from .export import export_best as export_best
 from .export import load_export as load_export
 from .framing import Crop as Crop

@@ -1,15 +1,17 @@
 """The options that follow from the keys of a plan: all of them, with help, and each arrives."""
 
+import inspect
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
 
 from galaxytune.cli.app import app
+from galaxytune.cli.options import whole_path
 from galaxytune.cli.plan_options import parse_settings, plan_from_options, takes_plan_keys
 from galaxytune.plan.study_plan import CHANGEABLE, StudyPlan
 from search_spaces.declaration.errors import InvalidInput
@@ -124,6 +126,25 @@ def test_every_option_of_every_command_has_help() -> None:
                 assert option.help, (name, option.name)
 
     walk(typer.main.get_command(app))
+
+
+def test_every_path_of_every_command_is_expanded() -> None:
+    def walk(group: typer.Typer) -> Iterator[tuple[str, inspect.Parameter]]:
+        for command in group.registered_commands:
+            assert command.callback is not None
+            for given in inspect.signature(command.callback, eval_str=True).parameters.values():
+                yield command.callback.__name__, given
+        for inner in group.registered_groups:
+            assert inner.typer_instance is not None
+            yield from walk(inner.typer_instance)
+
+    found = 0
+    for command, given in walk(app):
+        kind, *marks = get_args(given.annotation) or (given.annotation,)
+        if Path in (kind, *get_args(kind)):
+            found += 1
+            assert [mark.callback for mark in marks] == [whole_path], (command, given.name)
+    assert found > 20
 
 
 @pytest.mark.parametrize("command", ["search", "resume", "train", "doctor"])
