@@ -18,6 +18,7 @@ from galaxytune.cli.options import (
     Storage,
 )
 from galaxytune.cli.terminal import print_json, progress_bar, say, show_table
+from search_spaces.declaration import InvalidInput
 
 if TYPE_CHECKING:
     from galaxytune.models import Crop
@@ -86,7 +87,11 @@ def train(
     from galaxytune import api
     from galaxytune.cli.plan_options import parse_settings
 
-    values = parse_settings(settings or []) | ({} if epochs is None else {"epochs": epochs})
+    values = parse_settings(settings or [])
+    if epochs is not None:
+        if "epochs" in values:
+            raise InvalidInput("--epochs and --set epochs both stand; leave one out")
+        values["epochs"] = epochs
     config = api.make_config(
         architecture, protocol="published" if as_published else "default", **values
     )

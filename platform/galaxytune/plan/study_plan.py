@@ -91,7 +91,9 @@ class StudyPlan(FrozenConfig):
     trials: Annotated[int, Field(ge=1, le=_MANY)]
     """Run this many trials. A grid sets this number itself."""
     epochs: Annotated[int, Field(ge=1, le=_MANY)] | None = None
-    """Train a trial for at most this many epochs. Default: the architecture's published number."""
+    """Train a trial for at most this many epochs. The commands need this number, unless the grid
+    holds it or the published protocol is asked for; in Python the default is the architecture's
+    published number."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Use this random seed for the sampler and for the training of every trial."""
     split: Literal["hash", "seed"] = "hash"

@@ -203,6 +203,52 @@ def test_what_is_missing_is_named_by_its_option() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"Name": "p"}, "^unknown key 'Name'; did you mean 'name'?"),
+        ({"TRIALS": 3}, "^unknown key 'TRIALS'; did you mean 'trials'?"),
+        ({"architectures": ["simpel_cnn"]}, "simpel_cnn.*did you mean 'simple_cnn'"),
+        ({"trials": True}, "^trials: should be a number, got True"),
+        ({"data": ["a", "b"]}, r"^data: .*valid string, got \['a', 'b'\]"),
+        ({"grid": {"seed": 3}, "architectures": ["simple_cnn"]}, "^grid: seed needs a list"),
+        ({"grid": "seed", "architectures": ["simple_cnn"]}, "^grid must hold keys with lists"),
+        ({"set": {"widht": 1}, "architectures": ["simple_cnn"]}, "'widht'; did you mean 'width'"),
+        ({"seed": "x", "sed": 1}, "^unknown key 'sed'"),
+        ({"epochs": 0}, "^epochs: .*got 0"),
+        ({"pack": "many"}, "^pack: should be auto, off or a number"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("missing", [(), ("epochs",), ("name", "trials", "data", "epochs")])
+def test_what_is_wrong_is_told_before_what_is_missing(
+    values: dict[str, Any], told: str, missing: tuple[str, ...]
+) -> None:
+    whole = {"name": "p", "data": "x.npz", "trials": 1, "epochs": 1}
+    given = {key: value for key, value in whole.items() if key not in missing}
+    with pytest.raises(InvalidInput, match=told):
+        plan_from_options(None, {**given, **values})
+
+
+def test_a_long_grace_period_is_no_mistake_while_the_epochs_are_missing() -> None:
+    given = {"name": "p", "data": "x.npz", "trials": 1, "architectures": ["simple_cnn"]}
+    with pytest.raises(InvalidInput, match="^a search needs --epochs N"):
+        plan_from_options(None, {**given, "grace_epochs": 500})
+
+
+def test_the_help_claims_no_default_that_a_search_lacks() -> None:
+    assert "The commands need this number" in options_of("search")["epochs"].help
+    assert "Default:" not in options_of("search")["epochs"].help
+
+
+@pytest.mark.parametrize("option", ["--set", "--grid"])
+@pytest.mark.parametrize("second", ["width=0.2", "width=0.1", "width=[0.1]"])
+def test_a_setting_stands_once(option: str, second: str) -> None:
+    settings = ["width=0.1", "batch_size=8", second]
+    with pytest.raises(InvalidInput, match=f"^{option} width stands twice; leave one out$"):
+        parse_settings(settings, option)
+
+
 def test_settings_are_read_as_a_plan_file_would_be() -> None:
     settings = ["learning_rate=3e-4", "weights=none", "flips=true", "coefficients=[1, 2]", "a=b=c"]
     assert parse_settings(settings) == {
