@@ -81,8 +81,8 @@ def train(
 ) -> None:
     """Train one config without Ray; `galaxytune predict` can then use OUT_DIR.
 
-    ARCHITECTURE is the name of an architecture. A training that was interrupted goes on if the
-    same command is given again.
+    ARCHITECTURE is the name of an architecture. OUT_DIR may not hold other files. A training that
+    was interrupted goes on if the same command is given again.
     """
     from galaxytune import api
     from galaxytune.cli.plan_options import parse_settings

@@ -60,14 +60,14 @@ def search(
 
     PLAN.yaml is a plan file, which holds keys of the plan. Each key is also an option.
     """
-    from galaxytune.cli.checks import show_diagnosis
+    from galaxytune.cli import checks
     from galaxytune.cluster import ClusterAddress, local_ray_ahead
     from galaxytune.tracking import SearchProgress
 
     study_plan = plan_from_options(plan, changes)
     where = ClusterAddress(address, local_cpus, local_gpus)
     if dry_run:
-        return show_diagnosis(study_plan, storage, where)
+        return checks.dry_run(study_plan, storage, where)
     with local_ray_ahead(where, Path(study_plan.data).is_file()):
         from galaxytune import api
 
