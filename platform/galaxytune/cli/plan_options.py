@@ -30,7 +30,9 @@ _METAVARS = {
     "pack": "auto|off|N",
 }
 _DEFAULTS = {
-    "wandb": "the mode of W&B's own settings, else online if there is an API key, else offline"
+    "epochs": "the published number with --as-published; else a search needs this number, here, in "
+    "the plan file or in the grid",
+    "wandb": "the mode of W&B's own settings, else online if there is an API key, else offline",
 }
 
 
