@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from matplotlib import rc_context, rcParamsDefault  # noqa: TID251  this module draws
 from matplotlib.axes import Axes  # noqa: TID251
@@ -11,6 +11,8 @@ from matplotlib.figure import Figure  # noqa: TID251
 from matplotlib.image import AxesImage  # noqa: TID251
 from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: TID251
 from numpy.typing import NDArray
+
+from search_spaces.declaration import given_path
 
 # From Okabe & Ito 2008, Color Universal Design, without yellow: yellow is invisible on white.
 COLOURS = {
@@ -66,6 +68,15 @@ def in_style(function: Callable[Given, Drawn]) -> Callable[Given, Drawn]:
 
 class GalaxyFigure(Figure):
     """A matplotlib Figure that a notebook shows without a further call, in the project's style."""
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """Write the figure as matplotlib does, with `~` and `$NAME` expanded in a path.
+
+        fname: a path, or an open file. options: those of matplotlib's `Figure.savefig`. A path
+        that cannot be, or an unset variable, raises InvalidInput.
+        """
+        place = given_path(fname) if isinstance(fname, str | Path) else fname
+        super().savefig(place, **options)
 
     def _repr_png_(self) -> bytes:
         """Return the figure as the bytes of a PNG with 110 dots per inch, which Jupyter shows."""

@@ -5,8 +5,10 @@ from .errors import StudyInterrupted as StudyInterrupted
 from .errors import WorkFailed as WorkFailed
 from .frozen_config import FrozenConfig as FrozenConfig
 from .frozen_config import build as build
+from .frozen_config import check_given as check_given
 from .frozen_config import did_you_mean as did_you_mean
 from .frozen_config import to_yaml as to_yaml
+from .given_numbers import check_whole_number as check_whole_number
 from .given_paths import given_path as given_path
 from .known_architectures import architecture_names as architecture_names
 from .known_architectures import config_class as config_class

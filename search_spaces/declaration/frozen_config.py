@@ -89,19 +89,24 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the end of an error message about an unknown name.
 
     The end is "; did you mean 'NEAREST'?" if difflib finds a known name whose ratio of similarity
-    to `name` is at least 0.6. Otherwise the end is "; there are: " with all known names, sorted.
+    to `name` is at least 0.6, whatever the case of the letters. Otherwise the end is "; there
+    are: " with all known names, sorted.
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(known)}"
+    folded = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(str(name).casefold(), folded, n=1)
+    return f"; did you mean {folded[near[0]]!r}?" if near else f"; there are: {', '.join(known)}"
 
 
 def _one_line(model: type[FrozenConfig], error: ValidationError) -> str:
-    """Return the first error of a failed validation as one line that names the key.
+    """Return one error of a failed validation as one line that names the key.
 
-    model: the class that was built; its field names are offered for an unknown key.
+    The error is the first unknown key, or else the first wrong value, or else the first missing
+    key, because a missing key is often a key that is written wrongly. model: the class that was
+    built; its field names are offered for an unknown key.
     """
-    first = error.errors()[0]
+    order = {"extra_forbidden": 0, "missing": 2}
+    first = min(error.errors(), key=lambda one: order.get(one["type"], 1))
     place = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
@@ -124,6 +129,19 @@ def build(model: type[Model], values: Mapping[str, Any]) -> Model:
         return model.model_validate(dict(values))
     except ValidationError as error:
         raise InvalidInput(_one_line(model, error)) from None
+
+
+def check_given(model: type[Model], values: Mapping[str, Any]) -> None:
+    """Raise InvalidInput for the first mistake in values by field name, however few are given.
+
+    The lack of a field is no mistake here. Checks that need several fields are made only if no
+    field without a default is missing.
+    """
+    try:
+        model.model_validate(dict(values))
+    except ValidationError as error:
+        if any(one["type"] != "missing" for one in error.errors()):
+            raise InvalidInput(_one_line(model, error)) from None
 
 
 def to_yaml(config: FrozenConfig) -> str:

@@ -13,15 +13,19 @@ _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_
 _LONGEST = 255  # bytes of a name in a folder, in all common file systems
 
 
-def given_path(given: str | Path) -> Path:
+def given_path(given: str | os.PathLike[str]) -> Path:
     """Return the path that a person gave, with `~`, `~USER`, `$NAME` and `${NAME}` expanded.
 
     A relative path stays relative, and the path need not exist. A path that exists as it is
-    written is returned unchanged. InvalidInput is raised, with one line, if the path is an empty
-    text or holds a control character, if a name in the path is longer than 255 bytes, if a
-    variable is not set, or if there is no user USER.
+    written is returned unchanged. InvalidInput is raised, with one line, if `given` is neither a
+    text nor a path object such as pathlib.Path, if the path is an empty text or holds a control
+    character, if a name in the path is longer than 255 bytes, if a variable is not set, or if
+    there is no user USER.
     """
-    text = os.fspath(given)
+    text = os.fspath(given) if isinstance(given, str | os.PathLike) else given
+    if not isinstance(text, str):  # os.fspath also returns the bytes of some path objects
+        kind = "None" if given is None else type(given).__name__
+        raise InvalidInput(f"a path must be a text or a pathlib.Path, got {kind}")
     _check_text(text)
     if os.path.lexists(text):
         return Path(text)

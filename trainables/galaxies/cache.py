@@ -17,7 +17,10 @@ def cache_folder() -> Path:
     InvalidInput is raised if the user has no home folder, or if $GALAXYTUNE_CACHE is no path.
     """
     if named := os.environ.get("GALAXYTUNE_CACHE"):
-        return given_path(named)
+        try:
+            return given_path(named)
+        except InvalidInput as error:
+            raise InvalidInput(f"GALAXYTUNE_CACHE is wrong: {error}; {_REMEDY}") from None
     try:
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     except RuntimeError as error:

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.declaration import InvalidInput
+from search_spaces.declaration import InvalidInput, check_whole_number
 from trainables.files import DAMAGE, one_line
 from trainables.galaxies.galaxy_file import Galaxies
 
@@ -99,6 +99,8 @@ def split_galaxies(galaxies: Galaxies, name: SplitName, num_galaxies: int | None
     if name not in get_args(SplitName):
         known = " or ".join(get_args(SplitName))
         raise InvalidInput(f"the split must be {known}, got {name!r}")
+    if num_galaxies is not None:
+        check_whole_number("num_galaxies", num_galaxies, at_least=1)
     if num_galaxies is not None and not 10 <= num_galaxies <= len(galaxies):
         raise InvalidInput(
             f"the number of galaxies must lie in 10..{len(galaxies)}, got {num_galaxies}"

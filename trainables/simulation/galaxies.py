@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.declaration import InvalidInput
+from search_spaces.declaration import check_whole_number
 from trainables.decision_tree import NUM_ANSWERS
 from trainables.simulation.camera import IMAGE_SIZE
 from trainables.simulation.latents import draw_latents
@@ -78,10 +78,8 @@ def simulate_blocks(
 
 def _check(num_galaxies: int, seed: int) -> None:
     """Raise InvalidInput unless there is at least one galaxy and the seed is at least 0."""
-    if num_galaxies < 1:
-        raise InvalidInput(f"num_galaxies must be at least 1, got {num_galaxies}")
-    if seed < 0:
-        raise InvalidInput(f"seed must be at least 0, got {seed}")
+    check_whole_number("num_galaxies", num_galaxies, at_least=1)
+    check_whole_number("seed", seed, at_least=0)
 
 
 def _simulated(

@@ -1,5 +1,6 @@
 from .model import Model as Model
 from .model import load_model as load_model
+from .searching import check_search as check_search
 from .searching import open_study as open_study
 from .searching import rank as rank
 from .searching import report as report

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.declaration import TrainingProtocol, given_path
+from search_spaces.declaration import InvalidInput, TrainingProtocol, given_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,8 +52,13 @@ class Model:
         """Take a loaded export folder; callers use `load_model` instead.
 
         export: the `Export` that `galaxytune.models.load_export` returns. The model keeps this
-        object, not a copy.
+        object, not a copy. Anything else raises InvalidInput.
         """
+        from galaxytune.models import Export
+
+        if not isinstance(export, Export):
+            kind = type(export).__name__
+            raise InvalidInput(f"a Model is made by load_model(FOLDER), not from a {kind}")
         self._export = export
 
     def __repr__(self) -> str:
@@ -164,7 +169,7 @@ class Model:
         from galaxytune.models import predict_images
         from trainables.galaxies import grouped
 
-        given = Path(images) if isinstance(images, str) else images
+        given = given_path(images) if isinstance(images, str | Path) else images
         found = predict_images(self._export, given, crop=crop, on_progress=on_progress)
         if on_skipped is not None:
             for one in found.skipped:
@@ -213,5 +218,5 @@ class Model:
         """
         from galaxytune.models import explain_image
 
-        given = Path(image) if isinstance(image, str) else image
+        given = given_path(image) if isinstance(image, str | Path) else image
         return explain_image(self._export, given, question, crop=crop)

@@ -1,6 +1,6 @@
 """Functions that run a search, open a study, and rank or report one or more studies."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from galaxytune.study import (
 )
 from search_spaces.declaration import InvalidInput, given_path
 from trainables.files import writing_to_a_given_place
-from trainables.galaxies import open_galaxies
+from trainables.galaxies import open_galaxies, split_galaxies
 
 if TYPE_CHECKING:
     from analysis.records import Leaderboard
@@ -80,19 +80,30 @@ def search(
         2
     """
     from galaxytune.cluster import ray_connection, trials_at_once
-    from galaxytune.tracking import check_wandb
 
     asked = _plan_of(plan)
     where, folder = cluster_of(cluster), given_path(storage)
-    check_free_name(folder, asked.name)
-    open_galaxies(Path(asked.data))  # the cheap checks, before Ray is asked for
-    check_wandb(asked.wandb)
+    check_search(asked, folder)  # before Ray is asked for
     with ray_connection(where):
         trials_at_once(asked.cpus_per_trial, asked.gpus_per_trial)  # an impossible plan is refused
         with writing_to_a_given_place("name another --storage"):
             study = Study(new_study(asked, folder))
         run_trials(study.folder, where, observers)
     return study
+
+
+def check_search(plan: StudyPlan, storage: Path) -> None:
+    """Raise InvalidInput if a search is refused for a reason that is known without a cluster.
+
+    plan: what is searched. storage: the folder of the studies. The reasons are the study's name,
+    the data and its split, and the settings of W&B. The networks are not checked.
+    """
+    from galaxytune.tracking import check_wandb
+
+    check_free_name(storage, plan.name)
+    galaxies = open_galaxies(Path(plan.data))
+    split_galaxies(galaxies, plan.split, plan.num_galaxies)
+    check_wandb(plan.wandb)
 
 
 def _plan_of(plan: StudyPlan | Mapping[str, Any] | str | Path) -> StudyPlan:
@@ -202,5 +213,6 @@ def report(
         >>> galaxytune.report([galaxytune.open_study("first")], "report").name
         'report.html'
     """
-    folders = _folders_of([studies] if isinstance(studies, Study) else list(studies))
+    several = studies if isinstance(studies, Iterable) else [studies]
+    folders = _folders_of(list(several))
     return report_folders(folders, out_dir, images=images, data=data, on_step=on_step)

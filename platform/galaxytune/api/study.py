@@ -95,7 +95,13 @@ class Study:
     """
 
     def __init__(self, folder: StudyFolder) -> None:
-        """Take the study's folder; callers use `open_study`, which finds the folder by name."""
+        """Take the study's folder; callers use `open_study`, which finds the folder by name.
+
+        Anything but a StudyFolder raises InvalidInput.
+        """
+        if not isinstance(folder, StudyFolder):
+            kind = type(folder).__name__
+            raise InvalidInput(f"a Study is opened by open_study(NAME), not from a {kind}")
         self.folder = folder
 
     def __repr__(self) -> str:

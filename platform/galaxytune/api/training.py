@@ -66,7 +66,7 @@ def simulate(
     """
     from trainables.simulation import IMAGE_SIZE, simulate_blocks
 
-    out = Path(path)
+    out = given_path(path)
     check_galaxy_file_name(out)
     blocks = simulate_blocks(num_galaxies, seed=seed, on_progress=on_progress)
     check_output_file(out)
@@ -183,7 +183,7 @@ def train(
     Raises:
         InvalidInput: The config, the data, the split or the number is wrong, the network or its
             pretrained weights are not available, or the folder cannot be written or holds another
-            training.
+            training or other files.
         WorkFailed: The training diverged, or memory does not hold it.
         OSError: The disk refuses for another reason than permission, such as a full disk.
 
@@ -194,24 +194,32 @@ def train(
         >>> sorted(model.metrics)
         ['best_epoch', 'validation']
     """
-    from galaxytune.models import train_single
+    from galaxytune.models import check_training_folder, train_single
     from trainables.architectures import check_network
 
+    if not isinstance(config, TrainingProtocol | Mapping):
+        kind = type(config).__name__
+        raise InvalidInput(
+            f"a config must be as `make_config` returns it or a mapping, got {kind}"
+        )
     frozen = (
         config
         if isinstance(config, TrainingProtocol)
         else config_from_values(_with_whole_path(config))
     )
-    check_network(frozen)
     if split not in ("hash", "seed"):
         raise InvalidInput(f"split is hash or seed, not {split!r}")
+    source, out = given_path(data), given_path(out_dir)
+    with writing_to_a_given_place():
+        check_training_folder(out)
+    check_network(frozen)
     with writing_to_a_given_place():
         train_single(
             frozen,
-            given_path(data),
-            given_path(out_dir),
+            source,
+            out,
             split=split,
             num_galaxies=num_galaxies,
             on_epoch=on_epoch or (lambda report: None),
         )
-    return load_model(given_path(out_dir))
+    return load_model(out)

@@ -11,16 +11,22 @@ from galaxytune.cli.options import (
     AsJson,
     LocalCpus,
     LocalGpus,
+    PlanFile,
     Storage,
     whole_path,
 )
 from galaxytune.cli.plan_options import plan_from_options
 from galaxytune.cli.terminal import print_json, say, show_table
-from search_spaces.declaration import WorkFailed
+from search_spaces.declaration import InvalidInput, WorkFailed
 
 if TYPE_CHECKING:
     from galaxytune.cluster import ClusterAddress
+    from galaxytune.doctor import Diagnosis
     from galaxytune.plan import StudyPlan
+
+
+# Checks of the cluster whose finding is the line with which a search refuses the plan.
+_REFUSALS = ("Ray", "resources")
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    plan: Annotated[Path | None, typer.Argument(metavar="[PLAN.yaml]")] = None,
+    plan: PlanFile = None,
     data: Annotated[
         Path | None, typer.Option(callback=whole_path, help="Galaxy file (npz) to check.")
     ] = None,
@@ -48,7 +54,7 @@ def doctor(
     asked = {} if data is None else {"data": str(data)}
     study_plan = None if plan is None else plan_from_options(plan, asked, default_name="doctor")
     where = ClusterAddress(address, local_cpus, local_gpus)
-    show_diagnosis(study_plan, storage, where, data=data, as_json=as_json)
+    _raise_failures(show_diagnosis(study_plan, storage, where, data=data, as_json=as_json))
 
 
 def show_diagnosis(
@@ -58,16 +64,15 @@ def show_diagnosis(
     *,
     data: Path | None = None,
     as_json: bool = False,
-) -> None:
-    """Print all checks of the doctor and the estimated cost.
+) -> "Diagnosis":
+    """Print all checks of the doctor and the estimated cost, and return the diagnosis.
 
     plan: None checks what any search needs. storage: the folder of the studies. where: the Ray
     cluster. data: a galaxy file to check, used only without a plan. as_json: print one JSON
     document instead of a table.
 
     The steps, and without `as_json` the estimate, are printed on standard error. If a network of
-    the plan is not available, InvalidInput is raised before any check. If a check has failed,
-    WorkFailed is raised after everything is printed.
+    the plan is not available, InvalidInput is raised before any check.
     """
     from galaxytune.cli.tables import checks_table
     from galaxytune.doctor import run_doctor
@@ -84,6 +89,29 @@ def show_diagnosis(
         show_table(checks_table(diagnosis.checks))
         for line in diagnosis.estimate.lines() if diagnosis.estimate else []:
             say(line)
+    return diagnosis
+
+
+def dry_run(plan: "StudyPlan", storage: Path, where: "ClusterAddress") -> None:
+    """Print what the doctor says about a search, and refuse the search as it would be refused.
+
+    The arguments are those of `show_diagnosis`. After everything is printed, InvalidInput is
+    raised with the line of `search` if `search` refuses the plan, or else WorkFailed if a check
+    has failed.
+    """
+    from galaxytune.api import check_search
+
+    diagnosis = show_diagnosis(plan, storage, where)
+    if diagnosis.failed:
+        check_search(plan, storage)
+    for check in diagnosis.failed:
+        if check.name in _REFUSALS:
+            raise InvalidInput(check.found)
+    _raise_failures(diagnosis)
+
+
+def _raise_failures(diagnosis: "Diagnosis") -> None:
+    """Raise WorkFailed with the names of the failed checks, if a check has failed."""
     if diagnosis.failed:
         names = ", ".join(check.name for check in diagnosis.failed)
         raise WorkFailed(f"{len(diagnosis.failed)} check(s) failed: {names}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from galaxytune.cli.options import AsJson
+from galaxytune.cli.options import AsJson, GivenPath
 from galaxytune.cli.terminal import print_json, progress_bar, say, stopped_by_sigterm
 
 
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def simulate(
-    out: Path,
+    out: GivenPath,
     num_galaxies: Annotated[
         int, typer.Option(min=1, help="Number of galaxies to simulate.")
     ] = 2000,
@@ -54,8 +54,8 @@ def simulate_with_progress(out: Path, num_galaxies: int, seed: int) -> None:
 
 
 def build(
-    kaggle_folder: Path,
-    out: Path,
+    kaggle_folder: GivenPath,
+    out: GivenPath,
     crop: Annotated[int, typer.Option(min=1, help="Central pixels of an image to keep.")] = 210,
     side: Annotated[int, typer.Option(min=1, help="Pixels of the reduced image.")] = 64,
     threads: Annotated[int, typer.Option(min=1, help="Threads that read images.")] = os.cpu_count()
@@ -89,7 +89,7 @@ def build(
         say(f"{report.num_without_image} galaxies of the solutions have no image")
 
 
-def check(file: Path, as_json: AsJson = False) -> None:
+def check(file: GivenPath, as_json: AsJson = False) -> None:
     """Check a whole galaxy file; print counts, tree residual and noise floor.
 
     FILE is the galaxy file (npz).

@@ -8,6 +8,7 @@ import typer
 
 from galaxytune.cli.data import simulate_with_progress
 from galaxytune.cli.models import predict_with_progress
+from galaxytune.cli.options import GivenPath
 from galaxytune.cli.studies import say_step
 from galaxytune.cli.terminal import say, show_table
 from search_spaces.declaration import InvalidInput
@@ -28,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument()] = Path("demo"),
+    folder: GivenPath = Path("demo"),
     trials: Annotated[int, typer.Option(min=2, help="Number of trials.")] = 12,
     num_galaxies: Annotated[
         int, typer.Option(min=100, help="Number of galaxies to simulate.")

@@ -11,12 +11,14 @@ from galaxytune.cli.options import (
     AsJson,
     AsPublished,
     DataFile,
+    GivenPath,
     MovedData,
     Settings,
     SplitOption,
     Storage,
 )
 from galaxytune.cli.terminal import print_json, progress_bar, say, show_table
+from search_spaces.declaration import InvalidInput
 
 if TYPE_CHECKING:
     from galaxytune.models import Crop
@@ -65,7 +67,7 @@ def architectures(
 
 def train(
     architecture: str,
-    out_dir: Path,
+    out_dir: GivenPath,
     data: DataFile,
     settings: Settings = None,
     epochs: Annotated[
@@ -79,13 +81,17 @@ def train(
 ) -> None:
     """Train one config without Ray; `galaxytune predict` can then use OUT_DIR.
 
-    ARCHITECTURE is the name of an architecture. A training that was interrupted goes on if the
-    same command is given again.
+    ARCHITECTURE is the name of an architecture. OUT_DIR may not hold other files. A training that
+    was interrupted goes on if the same command is given again.
     """
     from galaxytune import api
     from galaxytune.cli.plan_options import parse_settings
 
-    values = parse_settings(settings or []) | ({} if epochs is None else {"epochs": epochs})
+    values = parse_settings(settings or [])
+    if epochs is not None:
+        if "epochs" in values:
+            raise InvalidInput("--epochs and --set epochs both stand; leave one out")
+        values["epochs"] = epochs
     config = api.make_config(
         architecture, protocol="published" if as_published else "default", **values
     )
@@ -115,7 +121,7 @@ def train(
 
 def export(
     name: str,
-    out_dir: Path,
+    out_dir: GivenPath,
     formats: Annotated[
         list[ExportFormat] | None,
         typer.Option(
@@ -141,7 +147,9 @@ def export(
         say(f"{file} differs from the model by at most {difference:.1e} in a vote fraction")
 
 
-def predict(export_dir: Path, images: Path, out: Path, crop: CropOption = "training") -> None:
+def predict(
+    export_dir: GivenPath, images: GivenPath, out: GivenPath, crop: CropOption = "training"
+) -> None:
     """Predict the vote fractions of images into OUT.csv or OUT.parquet.
 
     EXPORT_DIR is a folder that `export` or `train` wrote. IMAGES is a folder or zip of JPEG, PNG,
@@ -202,9 +210,9 @@ def predict_with_progress(
 
 
 def explain(
-    export_dir: Path,
-    image: Path,
-    out: Path,
+    export_dir: GivenPath,
+    image: GivenPath,
+    out: GivenPath,
     question: Annotated[
         str, typer.Option(help="Number of a question from 1 to 11, or part of its name.")
     ],

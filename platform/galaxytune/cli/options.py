@@ -11,14 +11,17 @@ STUDIES = Path("studies")
 
 
 def whole_path(given: Path | None) -> Path | None:
-    """Return the path of an option with `~` and `$NAME` expanded; None if it was not given.
+    """Return the path of an argument or option, expanded; None if it was not given.
 
-    Typer calls the function for each option that names it as its callback. A shell expands
-    neither in `--data=~/galaxies.npz`. InvalidInput is raised if a variable is not set.
+    `~` and `$NAME` are expanded. Typer calls the function for each argument and option that names
+    it as its callback. A shell expands neither in `--data=~/galaxies.npz`, nor in quotes.
+    InvalidInput is raised if a variable is not set.
     """
     return None if given is None else given_path(given)
 
 
+GivenPath = Annotated[Path, typer.Argument(callback=whole_path)]
+PlanFile = Annotated[Path | None, typer.Argument(metavar="[PLAN.yaml]", callback=whole_path)]
 DataFile = Annotated[
     Path, typer.Option("--data", callback=whole_path, help="Galaxy file (npz) to train on.")
 ]

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from galaxytune.plan import StudyPlan, make_plan, needs_epochs, plan_values
+from galaxytune.plan import StudyPlan, check_unfinished, make_plan, needs_epochs, plan_values
 from search_spaces.declaration import InvalidInput, yaml_value
 
 _SINGULAR = {"architectures": "architecture"}  # each use of the option gives one name
@@ -30,7 +30,9 @@ _METAVARS = {
     "pack": "auto|off|N",
 }
 _DEFAULTS = {
-    "wandb": "the mode of W&B's own settings, else online if there is an API key, else offline"
+    "epochs": "the published number with --as-published; else a search needs this number, here, in "
+    "the plan file or in the grid",
+    "wandb": "the mode of W&B's own settings, else online if there is an API key, else offline",
 }
 
 
@@ -160,15 +162,17 @@ def _values(told: Mapping[str, Any]) -> dict[str, Any]:
 def parse_settings(settings: Iterable[str], option: str = "--set") -> dict[str, Any]:
     """Return values by key from texts such as `learning_rate=3e-4`.
 
-    The text after the first `=` is read as YAML. If a key comes twice, its last value counts.
-    option: the option's name for messages. A text without `=` or without a key, or a value that is
-    not YAML, raises InvalidInput. {} is returned if there is no text.
+    The text after the first `=` is read as YAML. option: the option's name for messages. A text
+    without `=` or without a key, a key that comes twice, or a value that is not YAML, raises
+    InvalidInput. {} is returned if there is no text.
     """
     values: dict[str, Any] = {}
     for setting in settings:
         key, separator, text = setting.partition("=")
         if not separator or not key:
             raise InvalidInput(f"{option} takes key=value, got {setting!r}")
+        if key in values:
+            raise InvalidInput(f"{option} {key} stands twice; leave one out")
         try:
             values[key] = yaml_value(text)
         except InvalidInput as error:
@@ -183,19 +187,22 @@ def plan_from_options(
 
     plan_file: None for no file. changes: the options that were given, by key; `set` is merged into
     the file's `set`, key by key. default_name: the name of a plan that has no name; None if a name
-    is required. If neither has the key `wandb`, `default_wandb_mode` decides. A missing file or
-    key, an unknown key, or a wrong value raises InvalidInput.
+    is required. If neither has the key `wandb`, `default_wandb_mode` decides. A missing file, an
+    unknown key, a wrong value or a missing key raises InvalidInput; a key is told as missing only
+    if the others are right.
     """
     from galaxytune.tracking import default_wandb_mode
 
     values = plan_values(plan_file, changes)
     if default_name is not None:
         values.setdefault("name", default_name)
-    missing = [_shown(key) for key in _needed(values) if key not in values]
+    missing = [key for key in _needed(values) if key not in values]
     if missing:
-        raise InvalidInput(f"a search needs {', '.join(missing)} (or a plan file that says so)")
-    values.setdefault("wandb", default_wandb_mode())
-    return make_plan(values)
+        check_unfinished(values, missing)
+        shown = ", ".join(map(_shown, missing))
+        raise InvalidInput(f"a search needs {shown} (or a plan file that says so)")
+    plan = make_plan(values)
+    return plan if "wandb" in values else plan.model_copy(update={"wandb": default_wandb_mode()})
 
 
 def _needed(values: Mapping[str, Any]) -> Sequence[str]:

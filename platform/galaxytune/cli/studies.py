@@ -10,9 +10,11 @@ from galaxytune.cli.options import (
     STUDIES,
     Address,
     AsJson,
+    GivenPath,
     LocalCpus,
     LocalGpus,
     MovedData,
+    PlanFile,
     Storage,
     StoredData,
     whole_path,
@@ -42,7 +44,7 @@ def _study(storage: Path, name: str) -> "Study":
 
 @takes_plan_keys(StudyPlan.model_fields)
 def search(
-    plan: Annotated[Path | None, typer.Argument(metavar="[PLAN.yaml]")] = None,
+    plan: PlanFile = None,
     address: Address = None,
     local_cpus: LocalCpus = None,
     local_gpus: LocalGpus = None,
@@ -58,14 +60,14 @@ def search(
 
     PLAN.yaml is a plan file, which holds keys of the plan. Each key is also an option.
     """
-    from galaxytune.cli.checks import show_diagnosis
+    from galaxytune.cli import checks
     from galaxytune.cluster import ClusterAddress, local_ray_ahead
     from galaxytune.tracking import SearchProgress
 
     study_plan = plan_from_options(plan, changes)
     where = ClusterAddress(address, local_cpus, local_gpus)
     if dry_run:
-        return show_diagnosis(study_plan, storage, where)
+        return checks.dry_run(study_plan, storage, where)
     with local_ray_ahead(where, Path(study_plan.data).is_file()):
         from galaxytune import api
 
@@ -176,10 +178,13 @@ def leaderboard(
 
 def report(
     names: Names,
-    out_dir: Path,
+    out_dir: GivenPath,
     images: Annotated[
         Path | None,
-        typer.Option(help="Folder or zip of the survey's JPEGs, of which some are shown."),
+        typer.Option(
+            callback=whole_path,
+            help="Folder or zip of the survey's JPEGs, of which some are shown.",
+        ),
     ] = None,
     data: MovedData = None,
     storage: Storage = STUDIES,

@@ -34,11 +34,14 @@ def probe_request(
 
     plan: gives the resources; None for one CPU, and a GPU if there is one. data: path of the
     galaxy file; None for simulated galaxies, which only the training probe allows. The keys are
-    `config` (values by field name), `data`, `num_threads`, `num_cpus` and `uses_gpu`.
+    `config` (values by field name), `data`, `split`, `num_galaxies`, `num_threads`, `num_cpus` and
+    `uses_gpu`.
     """
     return {
         "config": config.model_dump(mode="json"),
         "data": None if data is None else str(data),
+        "split": "hash" if plan is None else plan.split,
+        "num_galaxies": None if plan is None else plan.num_galaxies,
         "num_threads": 1 if plan is None else max(1, int(plan.cpus_per_trial)),
         "num_cpus": None if plan is None else plan.cpus_per_trial,
         "uses_gpu": plan is None or plan.gpus_per_trial > 0,

@@ -19,14 +19,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from search_spaces.declaration import config_from_values
+from search_spaces.declaration import InvalidInput, config_from_values
 from trainables.device import memory_share, training_device
 from trainables.files import one_line
-from trainables.galaxies import DEFAULT_CROP, Galaxies, Split, open_galaxies
+from trainables.galaxies import DEFAULT_CROP, Galaxies, Split, open_galaxies, split_galaxies
 from trainables.simulation import simulate_galaxies
 from trainables.training import TrainingRun, predict
 
 _SIMULATED = 32  # galaxies, which are repeated to fill a batch
+_LARGEST_SIMULATED = 4096  # galaxies of a batch
 _VALIDATED = 128  # galaxies at most
 _STEPS = {"cpu": 2, "cuda": 10}  # training steps of a measured epoch, by type of device
 _WARM_SECONDS = 5.0  # warming up hardly matters if the first epoch takes longer
@@ -52,6 +53,21 @@ def _galaxies(data: str | None) -> Galaxies:
         crop=DEFAULT_CROP,
         identity="simulated for the doctor",
     )
+
+
+def _largest_batch(galaxies: Galaxies, request: Mapping[str, Any]) -> int:
+    """Return how many galaxies a batch of the search can hold at most: its training galaxies.
+
+    request: see `measure`. A file that cannot be split counts whole. Simulated galaxies stand for
+    a file of unknown length, of which a batch has at most 4,096.
+    """
+    if request["data"] is None:
+        return _LARGEST_SIMULATED
+    try:
+        split = split_galaxies(galaxies, request["split"], request["num_galaxies"])
+    except InvalidInput:
+        return len(galaxies)
+    return len(split.training)
 
 
 def _bytes(values: Any) -> int:
@@ -83,8 +99,9 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
     """Train a config for a few steps, and return the measured times and sizes by name.
 
     request: config (values by field name), data (path of a galaxy file, None for simulated
-    galaxies), num_threads, num_cpus and uses_gpu, as `probe_request` makes them. `num_threads` is
-    set for the whole process. The names in the result are the fields of
+    galaxies), split and num_galaxies of the search, num_threads, num_cpus and uses_gpu, as
+    `probe_request` makes them. `num_threads` is set for the whole process. A batch holds at most
+    the training galaxies of the search. The names in the result are the fields of
     `galaxytune.doctor.training_checks.Measured`, which describes them.
 
     The features of a frozen backbone are not cached, so that no features are written. A study that
@@ -97,8 +114,11 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
         config = config.model_copy(update={"cache_frozen_features": False})
     device = training_device(request["uses_gpu"])
     galaxies = _galaxies(request["data"])
+    largest = _largest_batch(galaxies, request)
+    steps = _STEPS[device.type] if config.batch_size < largest else 1
+    config = config.model_copy(update={"batch_size": min(config.batch_size, largest)})
     rows = np.arange(min(len(galaxies), config.batch_size), dtype=np.int64)
-    trained = np.resize(rows, config.batch_size * _STEPS[device.type])
+    trained = np.resize(rows, config.batch_size * steps)
     split = Split(trained, rows[:_VALIDATED], rows[:0])
     share = memory_share(request.get("num_cpus"))
     run = TrainingRun(config, galaxies, split, device, memory_share=share)

@@ -23,7 +23,7 @@ class Measured:
     """A measurement of a few training steps of one config; see `training_probe.measure`.
 
     device: `cuda` or `cpu`.
-    batch_size: number of galaxies of a batch.
+    batch_size: number of galaxies of a batch, at most the training galaxies of the search.
     micro_batch: number of galaxies that memory holds at once; less than `batch_size` if memory
         does not hold a whole batch.
     seconds_per_step: seconds of one training step, which is one batch.
@@ -86,6 +86,8 @@ def training_check(
         f"batch of {measured.batch_size} on the {on}: {measured.seconds_per_step:.3g} s a step, "
         f"{gibibytes(measured.host_bytes)} of memory{gpu}"
     )
+    if measured.batch_size < config.batch_size:
+        found += f"; batch_size {config.batch_size} is more than there are training galaxies"
     if measured.micro_batch < measured.batch_size:
         found += f"; memory holds {measured.micro_batch} at once, so each step is done in parts"
         return Check(name, "warning", found, _SMALLER), measured

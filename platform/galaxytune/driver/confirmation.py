@@ -12,7 +12,7 @@ from galaxytune.driver.run import run_study
 from galaxytune.plan import StudyPlan, make_plan
 from galaxytune.study import StudyFolder, check_data_unchanged, new_study, open_folder
 from galaxytune.tracking import StudyObserver
-from search_spaces.declaration import InvalidInput
+from search_spaces.declaration import InvalidInput, check_whole_number
 
 _FIRST_SEED = 1000  # added to the search's seed, so that no trial repeats a lucky seed
 # the keys that the new plan takes from the study's plan; the other keys get their defaults
@@ -122,9 +122,8 @@ def confirm_study(
     better trials since, or if `num_best` is another number. The errors of `run_study` and
     `new_study` are raised as well.
     """
-    for count, what in ((num_seeds, "seeds"), (num_best, "configs")):
-        if count < 1:
-            raise InvalidInput(f"the number of {what} must be at least 1, got {count}")
+    check_whole_number("num_seeds", num_seeds, at_least=1)
+    check_whole_number("num_best", num_best, at_least=1)
     check_data_unchanged(study)
     chosen = best_configs(study.records(), num_best)
     plan = confirmation_plan(study.plan, chosen, num_seeds)

@@ -3,10 +3,12 @@ from .architectures import described_architectures as described_architectures
 from .explanation import ImageExplanation as ImageExplanation
 from .explanation import check_figure_name as check_figure_name
 from .explanation import explain_image as explain_image
+from .export import Export as Export
 from .export import export_best as export_best
 from .export import load_export as load_export
 from .framing import Crop as Crop
 from .framing import check_crop as check_crop
+from .output_folders import check_training_folder as check_training_folder
 from .portable_model import ModelFormat as ModelFormat
 from .prediction import predict_images as predict_images
 from .prediction_tables import check_table_name as check_table_name

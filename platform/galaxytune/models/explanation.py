@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from analysis.explanation import Explanation, Method, explain, find_question
 from galaxytune.models.export import Export
 from galaxytune.models.framing import Crop, Framing
-from search_spaces.declaration import InvalidInput
+from search_spaces.declaration import InvalidInput, given_path
 from trainables.decision_tree import Question, answer_name
 from trainables.device import training_device
 from trainables.files import DAMAGE, one_line, write_atomically, writing_to_a_given_place
@@ -92,7 +92,7 @@ class ImageExplanation:
         """
         from analysis.figures import in_style
 
-        out = Path(out)
+        out = given_path(out)
         check_figure_name(out)
         kind = out.suffix.lower().removeprefix(".")
         save = in_style(self.figure().savefig)

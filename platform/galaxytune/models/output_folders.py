@@ -1,14 +1,15 @@
-"""The folders of exports and reports: only an earlier result of the same kind is replaced."""
+"""The folders of exports, reports and trainings: only such an earlier result is replaced."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 from search_spaces.declaration import InvalidInput
-from trainables.files import check_can_write
+from trainables.files import LAST, check_can_write
 
 _EXPORTED = {"config.yaml", "model.safetensors", "metrics.json", "provenance.json", "README.md"}
 _EXPORTED |= {"model.onnx", "model.pt2"}
+_STATES = {LAST, f"{LAST}.damaged"}
 _REPORTED = {".png", ".pdf", ".csv"}  # suffixes of the figures and tables of a report
 
 
@@ -28,6 +29,15 @@ def check_report_folder(out: Path) -> None:
     The folder may be missing, empty, or hold an earlier report, also one that was cut short.
     """
     _check(out, "report", _is_report)
+
+
+def check_training_folder(out: Path) -> None:
+    """Raise InvalidInput if a training cannot write to `out`, or would replace other files.
+
+    The folder may be missing, empty, or hold an earlier training with other files beside it.
+    Whether that training is the same is not checked.
+    """
+    _check(out, "training", _is_training)
 
 
 def _check(out: Path, kind: str, is_earlier: Callable[[Path, set[str]], bool]) -> None:
@@ -57,6 +67,11 @@ def _is_export(out: Path, names: set[str]) -> bool:
         return "preprocessing" in json.loads((out / "provenance.json").read_bytes())
     except (OSError, ValueError, TypeError):
         return False
+
+
+def _is_training(out: Path, names: set[str]) -> bool:
+    """Return whether a folder with these names holds the state of a training, damaged or not."""
+    return not _STATES.isdisjoint(names)
 
 
 def _is_report(out: Path, names: set[str]) -> bool:

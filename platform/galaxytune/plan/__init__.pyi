@@ -1,5 +1,6 @@
 from .checks import check_networks as check_networks
 from .grid import grid_choices as grid_choices
+from .making import check_unfinished as check_unfinished
 from .making import make_plan as make_plan
 from .making import needs_epochs as needs_epochs
 from .making import plan_values as plan_values

@@ -1,12 +1,12 @@
 """Functions that make a plan from a plan file and from values that override the file."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from galaxytune.plan.grid import as_grid
 from galaxytune.plan.study_plan import StudyPlan
-from search_spaces.declaration import InvalidInput, build, given_path, read_yaml
+from search_spaces.declaration import InvalidInput, build, check_given, given_path, read_yaml
 
 
 def make_plan(values: Mapping[str, Any]) -> StudyPlan:
@@ -15,6 +15,21 @@ def make_plan(values: Mapping[str, Any]) -> StudyPlan:
     Keys that are not given get their defaults. A missing key without a default is a mistake.
     """
     return build(StudyPlan, values)
+
+
+# Values that stand for missing keys while the others are checked; no name can be checked without
+# `architectures`, and a small number of epochs could contradict another key.
+_STAND_INS = {"name": "plan", "data": "galaxies.npz", "trials": 1, "epochs": 1_000_000}
+
+
+def check_unfinished(values: Mapping[str, Any], missing: Collection[str]) -> None:
+    """Raise InvalidInput for the first mistake in the values of a plan that lacks some keys.
+
+    values: the plan's values by key. missing: the keys that the plan lacks, which are no mistake
+    here. Without architectures, only the keys and the types of the values are checked.
+    """
+    stand_ins = {key: value for key, value in _STAND_INS.items() if key in missing}
+    check_given(StudyPlan, {**stand_ins, **values})
 
 
 def plan_values(plan_file: Path | None, changes: Mapping[str, Any]) -> dict[str, Any]:

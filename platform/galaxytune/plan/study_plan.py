@@ -64,8 +64,10 @@ class StudyPlan(FrozenConfig):
 
     The fields are also the options of `galaxytune search`, and the docstrings of the fields are
     the help of the options. In Python `set` is a mapping of values by KEY or ARCHITECTURE.KEY, and
-    `grid` is a mapping of lists by KEY, or a list of such mappings. A value that is wrong, or that
-    contradicts another value, raises InvalidInput in one line. A plan cannot be changed.
+    `grid` is a mapping of lists by KEY, or a list of such mappings. Without `epochs` a trial has
+    the published number of its architecture; the commands allow that only with `as_published`. A
+    value that is wrong, or that contradicts another value, raises InvalidInput in one line. A plan
+    cannot be changed.
 
     Example:
         >>> import galaxytune
@@ -91,7 +93,7 @@ class StudyPlan(FrozenConfig):
     trials: Annotated[int, Field(ge=1, le=_MANY)]
     """Run this many trials. A grid sets this number itself."""
     epochs: Annotated[int, Field(ge=1, le=_MANY)] | None = None
-    """Train a trial for at most this many epochs. Default: the architecture's published number."""
+    """Train a trial for at most this many epochs."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Use this random seed for the sampler and for the training of every trial."""
     split: Literal["hash", "seed"] = "hash"

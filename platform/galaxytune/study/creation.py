@@ -124,6 +124,8 @@ def open_folder(storage: Path, name: str) -> StudyFolder:
 
 def _check_name(storage: Path, name: str) -> None:
     """Raise InvalidInput if `name` is no name of a study, for example a path or an empty text."""
+    if not isinstance(name, str):
+        raise InvalidInput(f"the name of a study must be a text, got {name!r}")
     if "/" in name:
         parent, _, last = name.rstrip("/").rpartition("/")
         remedy = f"give {last} with --storage {parent}" if parent and last else "give the name"

@@ -41,6 +41,66 @@ def test_a_dry_run_checks_and_makes_no_study(
 ) -> None:
     arguments = ["--name", "s", "--architecture", "simple_cnn", "--data", toy_npz]
     asked = [*arguments, "--trials", "2", "--epochs", "1", "--dry-run", *NOBODY_LISTENS]
-    assert cli("search", *asked) == 1
-    assert "1 check(s) failed: Ray" in capfd.readouterr().err
+    assert cli("search", *asked) == 2
+    out, err = capfd.readouterr()
+    assert "'s' is a free name" in out and "no Ray cluster at '127.0.0.1:1'" in err
     assert not Path("studies").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (["--num-galaxies", "10000"], "the number of galaxies must lie in 10..200, got 10000"),
+        (["--data", "missing.npz"], "missing.npz"),
+        (["--name", "taken"], "study 'taken' exists in"),
+        (["--storage", "file"], "file is a file"),
+        (["--wandb", "online"], "there is no API key"),
+        ([], "no Ray cluster at '127.0.0.1:1'"),
+    ],
+    ids=str,
+)
+def test_a_dry_run_refuses_what_the_search_refuses(
+    wrong: list[str],
+    told: str,
+    cli: Cli,
+    toy_npz: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", str(Path().resolve()))  # no API key is there
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    Path("studies/taken").mkdir(parents=True)
+    Path("studies/taken/plan.yaml").touch()
+    Path("file").touch()
+    _refuse_alike(cli, capfd, told, [*_asked(toy_npz), *NOBODY_LISTENS, *wrong])
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [["--cpus-per-trial", "64"], ["--gpus-per-trial", "1"]], ids=str)
+def test_a_dry_run_refuses_a_trial_that_no_node_can_hold(
+    share: list[str],
+    cli: Cli,
+    toy_npz: Path,
+    small_ray: None,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    _refuse_alike(cli, capfd, "no node can hold a trial of", [*_asked(toy_npz), *share])
+
+
+def _asked(data: Path) -> list[str]:
+    """The options of a small search."""
+    asked = ["--name", "s", "--architecture", "simple_cnn", "--data", str(data)]
+    return [*asked, "--trials", "2", "--epochs", "1"]
+
+
+def _refuse_alike(
+    cli: Cli, capfd: pytest.CaptureFixture[str], told: str, arguments: list[str]
+) -> None:
+    """Assert that a search and its dry run end with the same line, which holds `told`."""
+    lines = []
+    for asked in (arguments, [*arguments, "--dry-run"]):
+        assert cli("search", *asked) == 2
+        lines.append(capfd.readouterr().err.splitlines()[-1])
+    assert lines[0] == lines[1] and told in lines[0]

@@ -85,3 +85,21 @@ def test_a_stopped_command_leaves_no_unfinished_file(number: int, tmp_path: Path
         process.send_signal(number)
         assert process.wait(timeout=30) == 130
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_paths_of_arguments_are_expanded(
+    cli: Cli,
+    toy_npz: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HOME", str(toy_npz.parent))
+    monkeypatch.setenv("WHERE", str(tmp_path / "where"))
+    monkeypatch.delenv("NOBODY_SET_IT", raising=False)
+    assert cli("data", "check", f"~/{toy_npz.name}") == 0
+    assert cli("data", "simulate", "$WHERE/a.npz", "--num-galaxies", "1") == 0
+    assert (tmp_path / "where" / "a.npz").is_file()
+    for arguments in (["data", "build", "$NOBODY_SET_IT", "a.npz"], ["doctor", "$NOBODY_SET_IT"]):
+        assert cli(*arguments) == 2
+        assert "the environment variable NOBODY_SET_IT is not set" in capfd.readouterr().err

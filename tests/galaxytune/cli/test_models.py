@@ -23,3 +23,12 @@ def test_architectures_are_listed_with_published_counts(
     assert cli("architectures", "timm:test_vit", "--json") == 0
     (row,) = json.loads(capfd.readouterr().out)
     assert row["name"] == "timm:test_vit" and row["total_parameters"] > 0
+
+
+def test_the_epochs_of_a_training_are_given_once(
+    cli: Cli, capfd: pytest.CaptureFixture[str]
+) -> None:
+    twice = ["--set", "epochs=3", "--epochs", "4"]
+    assert cli("train", "simple_cnn", "out", "--data", "a.npz", *twice) == 2
+    told = "galaxytune: --epochs and --set epochs both stand; leave one out\n"
+    assert capfd.readouterr().err == told

@@ -1,15 +1,17 @@
 """The options that follow from the keys of a plan: all of them, with help, and each arrives."""
 
+import inspect
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
 
 from galaxytune.cli.app import app
+from galaxytune.cli.options import whole_path
 from galaxytune.cli.plan_options import parse_settings, plan_from_options, takes_plan_keys
 from galaxytune.plan.study_plan import CHANGEABLE, StudyPlan
 from search_spaces.declaration.errors import InvalidInput
@@ -126,6 +128,25 @@ def test_every_option_of_every_command_has_help() -> None:
     walk(typer.main.get_command(app))
 
 
+def test_every_path_of_every_command_is_expanded() -> None:
+    def walk(group: typer.Typer) -> Iterator[tuple[str, inspect.Parameter]]:
+        for command in group.registered_commands:
+            assert command.callback is not None
+            for given in inspect.signature(command.callback, eval_str=True).parameters.values():
+                yield command.callback.__name__, given
+        for inner in group.registered_groups:
+            assert inner.typer_instance is not None
+            yield from walk(inner.typer_instance)
+
+    found = 0
+    for command, given in walk(app):
+        kind, *marks = get_args(given.annotation) or (given.annotation,)
+        if Path in (kind, *get_args(kind)):
+            found += 1
+            assert [mark.callback for mark in marks] == [whole_path], (command, given.name)
+    assert found > 20
+
+
 @pytest.mark.parametrize("command", ["search", "resume", "train", "doctor"])
 def test_help_loads_nothing_heavy(command: str) -> None:
     code = (
@@ -180,6 +201,52 @@ def test_what_is_missing_is_named_by_its_option() -> None:
     assert str(error.value) == (
         "a search needs --architecture NAME, --trials N, --epochs N (or a plan file that says so)"
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"Name": "p"}, "^unknown key 'Name'; did you mean 'name'?"),
+        ({"TRIALS": 3}, "^unknown key 'TRIALS'; did you mean 'trials'?"),
+        ({"architectures": ["simpel_cnn"]}, "simpel_cnn.*did you mean 'simple_cnn'"),
+        ({"trials": True}, "^trials: should be a number, got True"),
+        ({"data": ["a", "b"]}, r"^data: .*valid string, got \['a', 'b'\]"),
+        ({"grid": {"seed": 3}, "architectures": ["simple_cnn"]}, "^grid: seed needs a list"),
+        ({"grid": "seed", "architectures": ["simple_cnn"]}, "^grid must hold keys with lists"),
+        ({"set": {"widht": 1}, "architectures": ["simple_cnn"]}, "'widht'; did you mean 'width'"),
+        ({"seed": "x", "sed": 1}, "^unknown key 'sed'"),
+        ({"epochs": 0}, "^epochs: .*got 0"),
+        ({"pack": "many"}, "^pack: should be auto, off or a number"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("missing", [(), ("epochs",), ("name", "trials", "data", "epochs")])
+def test_what_is_wrong_is_told_before_what_is_missing(
+    values: dict[str, Any], told: str, missing: tuple[str, ...]
+) -> None:
+    whole = {"name": "p", "data": "x.npz", "trials": 1, "epochs": 1}
+    given = {key: value for key, value in whole.items() if key not in missing}
+    with pytest.raises(InvalidInput, match=told):
+        plan_from_options(None, {**given, **values})
+
+
+def test_a_long_grace_period_is_no_mistake_while_the_epochs_are_missing() -> None:
+    given = {"name": "p", "data": "x.npz", "trials": 1, "architectures": ["simple_cnn"]}
+    with pytest.raises(InvalidInput, match="^a search needs --epochs N"):
+        plan_from_options(None, {**given, "grace_epochs": 500})
+
+
+def test_the_help_claims_no_default_that_a_search_lacks() -> None:
+    told = options_of("search")["epochs"].help
+    assert "Default: the published number with --as-published; else a search needs" in told
+
+
+@pytest.mark.parametrize("option", ["--set", "--grid"])
+@pytest.mark.parametrize("second", ["width=0.2", "width=0.1", "width=[0.1]"])
+def test_a_setting_stands_once(option: str, second: str) -> None:
+    settings = ["width=0.1", "batch_size=8", second]
+    with pytest.raises(InvalidInput, match=f"^{option} width stands twice; leave one out$"):
+        parse_settings(settings, option)
 
 
 def test_settings_are_read_as_a_plan_file_would_be() -> None:

@@ -13,6 +13,7 @@ from galaxytune.cluster.probing import probe_request
 from galaxytune.doctor.training_checks import Measured, memory_check, training_check
 from search_spaces.declaration import config_from_values
 from tests.support.health import MEASURED, small_plan
+from trainables.galaxies import open_galaxies, split_galaxies
 
 
 @pytest.mark.slow
@@ -38,6 +39,23 @@ def test_a_share_of_the_memory_that_holds_no_batch_is_a_warning() -> None:
     check, measured = training_check(config, node_tasks.run_training_probe(request, 100))
     assert (check.status, measured is None) == ("warning", False)
     assert "memory holds 1 at once, so each step is done in parts" in check.found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_galaxies", [None, 50])
+def test_a_batch_is_not_larger_than_the_training_galaxies(
+    num_galaxies: int | None, toy_npz: Path
+) -> None:
+    settings = {"width": 0.1, "batch_size": 100_000_000}
+    plan = small_plan(toy_npz, set=settings, num_galaxies=num_galaxies)
+    config = plan.spaces["simple_cnn"].published
+    answer = node_tasks.run_training_probe(probe_request(config, plan, toy_npz), 60)
+    check, measured = training_check(config, answer)
+    galaxies = open_galaxies(toy_npz)
+    expected = len(split_galaxies(galaxies, plan.split, num_galaxies).training)
+    assert measured is not None and measured.batch_size == measured.micro_batch == expected
+    assert check.status == "ok"
+    assert "batch_size 100000000 is more than there are training galaxies" in check.found
 
 
 def kill_own_probe() -> None:

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from galaxytune.models.output_folders import check_export_folder, check_report_folder
+from galaxytune.models.output_folders import (
+    check_export_folder,
+    check_report_folder,
+    check_training_folder,
+)
 from search_spaces.declaration.errors import InvalidInput
 from tests.support.command_line import Cli
 from tests.support.records import record
@@ -30,10 +34,11 @@ def exported(out: Path, *others: str) -> Path:
     return out
 
 
-both = pytest.mark.parametrize("check", [check_export_folder, check_report_folder])
+CHECKS = [check_export_folder, check_report_folder, check_training_folder]
+each = pytest.mark.parametrize("check", CHECKS)
 
 
-@both
+@each
 @pytest.mark.parametrize(
     "names",
     [
@@ -55,7 +60,7 @@ def test_a_folder_of_other_files_is_refused(
     assert sorted(path.name for path in out.iterdir()) == sorted(names)
 
 
-@both
+@each
 def test_a_new_folder_and_an_empty_one_are_taken(check: Check, tmp_path: Path) -> None:
     check(tmp_path / "new" / "folder")
     check(filled(tmp_path / "empty", ".hidden"))
@@ -78,6 +83,24 @@ def test_an_earlier_report_is_replaced(tmp_path: Path) -> None:
     check_report_folder(filled(tmp_path / "cut_short", *figures))
     with pytest.raises(InvalidInput, match="for the report"):
         check_report_folder(filled(tmp_path / "b", *figures, "report.html", "thesis.tex"))
+
+
+def test_an_earlier_training_is_continued(tmp_path: Path) -> None:
+    check_training_folder(exported(tmp_path / "a", "last.pt", "curve.jsonl", "notes.txt"))
+    check_training_folder(filled(tmp_path / "cut_short", "last.pt"))
+    check_training_folder(filled(tmp_path / "damaged", "last.pt.damaged"))
+    with pytest.raises(InvalidInput, match="for the training"):
+        check_training_folder(exported(tmp_path / "export"))
+
+
+def test_a_training_overwrites_nothing_of_a_persons(
+    cli: Cli, toy_npz: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = filled(tmp_path / "thesis", "README.md", "thesis.tex")
+    quick = ["--set", "width=0.1", "--epochs", "1", "--data", toy_npz]
+    assert cli("train", "simple_cnn", out, *quick) == 2
+    assert "name a new or empty folder for the training" in capfd.readouterr().err
+    assert sorted(path.name for path in out.iterdir()) == ["README.md", "thesis.tex"]
 
 
 @pytest.mark.parametrize("command", ["export", "report"])

@@ -80,3 +80,11 @@ def test_a_damaged_file_is_not_told_as_a_cache_that_refuses(compressed: Path) ->
     compressed.write_bytes(content)
     with pytest.raises(InvalidInput, match="packed.npz is damaged"):
         open_galaxies(compressed)
+
+
+def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOBODY_SET_IT", raising=False)
+    monkeypatch.setenv("GALAXYTUNE_CACHE", "$NOBODY_SET_IT/x")
+    told = "^GALAXYTUNE_CACHE is wrong: .*: the environment variable NOBODY_SET_IT is not set; set"
+    with pytest.raises(InvalidInput, match=told):
+        cache_folder()
