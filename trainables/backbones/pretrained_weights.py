@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from search_spaces.declaration import InvalidInput, did_you_mean
+from search_spaces.declaration import InvalidInput, check_regular, did_you_mean
 from trainables.backbones.weight_names import Wanted, fitting
 from trainables.files import one_line
 
@@ -37,12 +37,15 @@ class Unreachable(InvalidInput):
 
 
 def check_name(weights: str) -> None:
-    """Raise InvalidInput unless `weights` is "imagenet", "none" or an existing file.
+    """Raise InvalidInput unless `weights` is "imagenet", "none" or an existing regular file.
 
     weights: the value of the config's field. The content of the file is not checked (see
     `read_state`). PermissionError is raised if the file's folder may not be entered.
     """
-    if not is_file(weights) or Path(weights).exists():
+    if not is_file(weights):
+        return
+    if Path(weights).exists():
+        check_regular(Path(weights))
         return
     if Path(weights).suffix or Path(weights).is_absolute():
         raise InvalidInput(f"no weight file {weights}")

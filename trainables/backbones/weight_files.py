@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from search_spaces.declaration import InvalidInput
+from search_spaces.declaration import InvalidInput, check_regular
 from trainables.files import DAMAGE, PICKLE_DAMAGE, load_weights, one_line
 
 _STATE_DICT = "give a state_dict of PyTorch or a safetensors file"
@@ -51,8 +51,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
     a tensor then joins the keys with dots, such as `state_dict.conv1.weight`. Everything but
     tensors is left out. No code in the file is run.
 
-    InvalidInput is raised, with one line, if the file is missing, a folder, empty, damaged or of
-    another kind, if it holds Python objects that torch.load refuses, or if it holds no tensor.
+    InvalidInput is raised, with one line, if the file is missing, a folder, no regular file,
+    empty, damaged or of another kind, if it holds Python objects that torch.load refuses, or if it
+    holds no tensor.
     """
     head = _head(path)
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _LONGEST_HEADER:
@@ -73,6 +74,7 @@ def _head(path: Path) -> bytes:
         inside = [p.name for p in sorted(path.iterdir()) if p.suffix in (".safetensors", ".bin")]
         there = f", such as {path / inside[0]}" if inside else ""
         raise InvalidInput(f"{path} is a folder; give the file of weights{there}")
+    check_regular(path)
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)

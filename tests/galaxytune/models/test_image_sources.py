@@ -136,3 +136,11 @@ def test_relative_paths_begin_at_the_folder_of_the_catalog(folder: Path) -> None
     (image,) = image_files(folder / "sub" / "catalog.csv").images
     with image.open() as file:
         assert np.asarray(Image.open(file)).shape == (8, 8, 3)
+
+
+def test_a_catalog_cannot_name_a_fifo_or_a_device(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "1.jpg")
+    (tmp_path / "c.csv").write_text("id_str,file_loc\n1,1.jpg\n2,/dev/zero\n")
+    for image in image_files(tmp_path / "c.csv").images:
+        with pytest.raises(InvalidInput, match="^is no regular file$"):
+            image.open()

@@ -1,6 +1,7 @@
 """Weight files by content: what is no file of weights is named for what it is, in one line."""
 
 import argparse
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -91,3 +92,9 @@ def test_a_checkpoint_gives_the_tensors_at_any_depth(tmp_path: Path) -> None:
 def test_the_older_format_of_torch_is_read(tmp_path: Path) -> None:
     torch.save({"a": torch.ones(2)}, tmp_path / "a.pth", _use_new_zipfile_serialization=False)
     assert torch.equal(read_state(tmp_path / "a.pth")["a"], torch.ones(2))
+
+
+def test_a_fifo_holds_no_weights(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.pth")
+    with pytest.raises(InvalidInput, match="x.pth is no regular file"):
+        read_state(tmp_path / "x.pth")
