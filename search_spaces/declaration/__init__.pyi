@@ -1,6 +1,7 @@
 from .annotations import STACKABLE as STACKABLE
 from .annotations import hyperparameters as hyperparameters
 from .errors import InvalidInput as InvalidInput
+from .errors import Notice as Notice
 from .errors import StudyInterrupted as StudyInterrupted
 from .errors import WorkFailed as WorkFailed
 from .frozen_config import FrozenConfig as FrozenConfig

@@ -76,7 +76,7 @@ def fill(
     (`num_batches_tracked`) may be lacking as well. An entry that is lacking keeps its value.
     classifiers: names of the modules of the classifier that was removed from the model. Weights of
     a classifier or another head are ignored. Kernels of a first layer for greyscale images are
-    repeated for three colours, with a UserWarning.
+    repeated for three colours, with a Notice.
 
     Weights that are missing, of further layers, of another shape, ambiguous or not finite raise
     InvalidInput. The model stays unchanged then, except if weights are not finite.
