@@ -12,18 +12,12 @@ from search_spaces.declaration import InvalidInput, check_regular, open_regular
 from trainables.files import DAMAGE, one_line
 from trainables.galaxies.image_files import IMAGE_SUFFIXES
 from trainables.galaxies.skipped import Skipped
+from trainables.galaxies.unread_formats import why_not_read
 
 # Names that systems and programs add beside a user's images: macOS, Synology, Windows, ext4.
 _ADDED = frozenset(
     {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
 )
-# Formats of images that are not read, by suffix. A file of another suffix is no image.
-_OTHER_FORMATS = {
-    **dict.fromkeys((".fits", ".fit", ".fts", ".fz"), "FITS"),
-    **dict.fromkeys((".heic", ".heif"), "HEIC"),
-    **dict.fromkeys((".jp2", ".j2k", ".jxl"), "JPEG 2000 or JPEG XL"),
-    **{suffix: suffix[1:].upper() for suffix in (".gif", ".bmp", ".svg", ".psd", ".npy", ".eps")},
-}
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
@@ -167,9 +161,8 @@ def _judged(name: str) -> str | Skipped | None:
         return None
     if suffix in IMAGE_SUFFIXES:
         return name
-    if suffix in _OTHER_FORMATS:
-        return Skipped(name, f"{_OTHER_FORMATS[suffix]} is not read; give JPEG, PNG, TIFF or WebP")
-    return None
+    reason = why_not_read(name)
+    return None if reason is None else Skipped(name, reason)
 
 
 def is_added(name: str) -> bool:

@@ -17,6 +17,7 @@ from galaxytune.cli.options import (
 from galaxytune.cli.plan_options import plan_from_options
 from galaxytune.cli.terminal import print_json, say, show_table
 from search_spaces.declaration import WorkFailed
+from trainables.files import counted
 
 if TYPE_CHECKING:
     from galaxytune.cluster import ClusterAddress
@@ -86,4 +87,4 @@ def show_diagnosis(
             say(line)
     if diagnosis.failed:
         names = ", ".join(check.name for check in diagnosis.failed)
-        raise WorkFailed(f"{len(diagnosis.failed)} check(s) failed: {names}")
+        raise WorkFailed(f"{counted(len(diagnosis.failed), 'check')} failed: {names}")

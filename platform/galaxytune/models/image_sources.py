@@ -11,7 +11,15 @@ import pandas as pd
 
 from galaxytune.models.catalog_tables import CatalogTable, read_catalog, table_of
 from search_spaces.declaration import InvalidInput, open_regular
-from trainables.galaxies import IMAGE_SUFFIXES, ImageListing, ListedImage, Skipped, list_images
+from trainables.galaxies import (
+    IMAGE_SUFFIXES,
+    ImageListing,
+    ListedImage,
+    Skipped,
+    list_images,
+    why_content_not_read,
+    why_not_read,
+)
 
 _FITTING = "give a folder or zip of images, one image, a galaxy file (npz) or a catalog"
 _IMAGE_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"RIFF", b"GIF8")
@@ -75,6 +83,9 @@ def _of_path(path: Path) -> ImageListing:
         _check_not_foreign(path, head)
         if head.startswith(_ZIP_START):
             return list_images(path)
+        reason = why_content_not_read(path, head) or why_not_read(path.name)
+        if reason is not None:
+            raise InvalidInput(f"{path}: {reason}")
         return _of_catalog(read_catalog(path), path.parent)
     image = ListedImage(path.stem, path.name, partial(open_regular, path))
     return ImageListing((image,), ())
