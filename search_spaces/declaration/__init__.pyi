@@ -1,6 +1,7 @@
 from .annotations import STACKABLE as STACKABLE
 from .annotations import hyperparameters as hyperparameters
 from .errors import InvalidInput as InvalidInput
+from .errors import Notice as Notice
 from .errors import StudyInterrupted as StudyInterrupted
 from .errors import WorkFailed as WorkFailed
 from .frozen_config import FrozenConfig as FrozenConfig
@@ -18,6 +19,8 @@ from .pretrained_backbone import HeadWidth as HeadWidth
 from .pretrained_backbone import InputSide as InputSide
 from .pretrained_backbone import PretrainedBackbone as PretrainedBackbone
 from .pretrained_backbone import absolute as absolute
+from .regular_files import check_regular as check_regular
+from .regular_files import open_regular as open_regular
 from .search_space import SearchSpace as SearchSpace
 from .search_space import pack_refusal as pack_refusal
 from .training_protocol import BatchSize as BatchSize

@@ -21,6 +21,13 @@ class InvalidInput(ValueError):
     """
 
 
+class Notice(UserWarning):
+    """A warning that tells a person what galaxytune did with something that was given.
+
+    The message is one line. The command line prints it as a note, without a place in the code.
+    """
+
+
 class WorkFailed(RuntimeError):
     """An error that is raised when work could not be done although all input is right.
 

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from search_spaces.declaration.errors import InvalidInput
+from search_spaces.declaration.regular_files import check_regular
 
 # The errors of PyYAML for text that it cannot read: ValueError for a date such as 2026-13-01, and
 # others for a value that does not fit its tag, such as `!!bool x`.
@@ -105,10 +106,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Return the mapping that a YAML file holds.
 
     The file's text is UTF-8, or UTF-16 with a byte order mark. A file that is missing, unreadable,
-    not YAML, or not a mapping, or in which a key stands twice at any depth, raises InvalidInput
-    with one line. The keys are not checked; a key that is not a text is returned as YAML reads the
-    key.
+    no regular file, not YAML, or not a mapping, or in which a key stands twice at any depth,
+    raises InvalidInput with one line. The keys are not checked; a key that is not a text is
+    returned as YAML reads the key.
     """
+    check_regular(path)
     try:
         values = _load(path.read_bytes())
     except FileNotFoundError:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from timm.models import PretrainedCfg, group_parameters
 from torch import Tensor, nn
 
-from search_spaces.declaration import InvalidInput, did_you_mean
+from search_spaces.declaration import InvalidInput, Notice, did_you_mean
 from search_spaces.timm import Config
 from trainables.backbones import (
     FOR_GREY,
@@ -229,7 +229,7 @@ def _downloaded(config: Config, name: str, options: Mapping[str, Any]) -> nn.Mod
 
     The weights are downloaded if a cache lacks them. The model is built with the classifier of the
     weights, because timm then refuses weights that do not fit. options: arguments of
-    timm.create_model by name. A UserWarning says if the weights are for greyscale images.
+    timm.create_model by name. A Notice says if the weights are for greyscale images.
     """
     _check_download(config)
     if is_hub_name(name):
@@ -244,7 +244,7 @@ def _downloaded(config: Config, name: str, options: Mapping[str, Any]) -> nn.Mod
             lambda: _created(name, {"pretrained": True, **options}),
         )
     if _published(name).input_size[0] == 1:
-        warnings.warn(f"{config.architecture}: the first layer {FOR_GREY}", stacklevel=2)
+        warnings.warn(f"{config.architecture}: the first layer {FOR_GREY}", Notice, stacklevel=2)
     check_finite(model, source=config.architecture)
     return model
 

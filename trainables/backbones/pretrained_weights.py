@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from search_spaces.declaration import InvalidInput, did_you_mean
+from search_spaces.declaration import InvalidInput, check_regular, did_you_mean
 from trainables.backbones.weight_names import Wanted, fitting
 from trainables.files import one_line
 
@@ -37,12 +37,15 @@ class Unreachable(InvalidInput):
 
 
 def check_name(weights: str) -> None:
-    """Raise InvalidInput unless `weights` is "imagenet", "none" or an existing file.
+    """Raise InvalidInput unless `weights` is "imagenet", "none" or an existing regular file.
 
     weights: the value of the config's field. The content of the file is not checked (see
     `read_state`). PermissionError is raised if the file's folder may not be entered.
     """
-    if not is_file(weights) or Path(weights).exists():
+    if not is_file(weights):
+        return
+    if Path(weights).exists():
+        check_regular(Path(weights))
         return
     if Path(weights).suffix or Path(weights).is_absolute():
         raise InvalidInput(f"no weight file {weights}")
@@ -73,7 +76,7 @@ def fill(
     (`num_batches_tracked`) may be lacking as well. An entry that is lacking keeps its value.
     classifiers: names of the modules of the classifier that was removed from the model. Weights of
     a classifier or another head are ignored. Kernels of a first layer for greyscale images are
-    repeated for three colours, with a UserWarning.
+    repeated for three colours, with a Notice.
 
     Weights that are missing, of further layers, of another shape, ambiguous or not finite raise
     InvalidInput. The model stays unchanged then, except if weights are not finite.

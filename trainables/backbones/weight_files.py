@@ -2,6 +2,7 @@
 
 import argparse
 import pickle
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,12 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from search_spaces.declaration import InvalidInput
+from search_spaces.declaration import InvalidInput, check_regular
+from trainables.backbones.tensor_kinds import check_kinds
 from trainables.files import DAMAGE, PICKLE_DAMAGE, load_weights, one_line
 
 _STATE_DICT = "give a state_dict of PyTorch or a safetensors file"
 _HEAD_BYTES = 512
 _LONGEST_HEADER = 2**32  # bytes of a safetensors header, whose length the first 8 bytes give
+# In the older format of torch.save the first pickle is this number alone.
+_TORCH_MAGIC = b"l\xfc\x9cF\xf9 j\xa8P\x19"
+_MAGIC_ENDS = 32  # bytes from the start of the file, whatever the protocol of the pickle
 _LONGEST = 200  # characters that are kept of another library's message
 # The first bytes of files that people mistake for weights of PyTorch, and what each kind is.
 _OTHER_KINDS = (
@@ -51,16 +56,20 @@ def read_state(path: Path) -> dict[str, Tensor]:
     a tensor then joins the keys with dots, such as `state_dict.conv1.weight`. Everything but
     tensors is left out. No code in the file is run.
 
-    InvalidInput is raised, with one line, if the file is missing, a folder, empty, damaged or of
-    another kind, if it holds Python objects that torch.load refuses, or if it holds no tensor.
+    InvalidInput is raised, with one line, if the file is missing, a folder, no regular file,
+    empty, damaged or of another kind, if it holds Python objects that torch.load refuses, or if it
+    holds no tensor, or if `check_kinds` refuses a tensor.
     """
     head = _head(path)
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _LONGEST_HEADER:
-        return load_weights(path)
+        tensors = load_weights(path)
+        check_kinds(path, tensors)
+        return tensors
     _refuse_other_kinds(path, head)
     tensors = dict(_tensors(_loaded(path), ()))
     if not tensors:
         raise InvalidInput(f"{path} holds no state_dict of tensors")
+    check_kinds(path, tensors)
     return tensors
 
 
@@ -73,6 +82,7 @@ def _head(path: Path) -> bytes:
         inside = [p.name for p in sorted(path.iterdir()) if p.suffix in (".safetensors", ".bin")]
         there = f", such as {path / inside[0]}" if inside else ""
         raise InvalidInput(f"{path} is a folder; give the file of weights{there}")
+    check_regular(path)
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
@@ -102,6 +112,8 @@ def _refuse_other_kinds(path: Path, head: bytes) -> None:
         raise InvalidInput(
             f"{path} is not a whole weight file: it begins with {head[:8]!r}; {_STATE_DICT}"
         )
+    elif _TORCH_MAGIC not in head[:_MAGIC_ENDS]:
+        raise InvalidInput(f"{path} is a pickle that torch.save did not write; {_STATE_DICT}")
 
 
 def _refuse_json(path: Path) -> None:
@@ -134,11 +146,15 @@ def _loaded(path: Path) -> Any:
     """Return the content of a file of `torch.save`; InvalidInput if torch.load refuses the file.
 
     The class argparse.Namespace is allowed, because the checkpoints of timm hold their arguments
-    in it.
+    in it. The warnings of torch.load about kinds of tensors and of pickles are silenced.
     """
     try:
         # of an open file torch judges by the content; of a path also by the suffix
-        with torch.serialization.safe_globals([argparse.Namespace]), path.open("rb") as file:
+        with (
+            warnings.catch_warnings(action="ignore", category=UserWarning),
+            torch.serialization.safe_globals([argparse.Namespace]),
+            path.open("rb") as file,
+        ):
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "Weights only load failed" in str(error) and "GLOBAL" in str(error):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from search_spaces.declaration import InvalidInput
+from search_spaces.declaration import InvalidInput, Notice
 
 # What is said of the first layer of a backbone for greyscale images.
 FOR_GREY = "is for greyscale images; the layer now sees the mean of the three colours"
@@ -101,7 +101,7 @@ def fitting(state: Mapping[str, Tensor], wanted: Wanted, *, source: str) -> dict
 
     InvalidInput is raised if no prefix gives all weights that are needed in their right shape, if
     the file has weights of further layers, and Ambiguous if several prefixes remain, such as those
-    of a student and a teacher. A UserWarning says that kernels for greyscale images were adapted.
+    of a student and a teacher. A Notice says that kernels for greyscale images were adapted.
     """
     found = [_fit(state, wanted, prefix) for prefix in _prefixes(state, wanted)]
     whole = _without_copies([fit for fit in found if fit.is_whole])
@@ -109,7 +109,7 @@ def fitting(state: Mapping[str, Tensor], wanted: Wanted, *, source: str) -> dict
     chosen = averaged if len(averaged) == 1 else whole
     if len(chosen) == 1:
         for name in chosen[0].repeated:
-            warnings.warn(f"{source}: {name} {FOR_GREY}", stacklevel=2)
+            warnings.warn(f"{source}: {name} {FOR_GREY}", Notice, stacklevel=2)
         return dict(chosen[0].tensors)
     if chosen:
         names = " and ".join(fit.prefix or "no prefix" for fit in chosen)

@@ -12,6 +12,7 @@ from .checkpoint import save_best as save_best
 from .checkpoint import save_frozen as save_frozen
 from .checkpoint import save_state as save_state
 from .checkpoint import save_weights as save_weights
+from .counting import counted as counted
 from .damage import DAMAGE as DAMAGE
 from .damage import PICKLE_DAMAGE as PICKLE_DAMAGE
 from .damage import one_line as one_line

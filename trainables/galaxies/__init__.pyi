@@ -36,3 +36,5 @@ from .split import SplitName as SplitName
 from .split import load_split as load_split
 from .split import save_split as save_split
 from .split import split_galaxies as split_galaxies
+from .unread_formats import why_content_not_read as why_content_not_read
+from .unread_formats import why_not_read as why_not_read

@@ -8,22 +8,16 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from search_spaces.declaration import InvalidInput
+from search_spaces.declaration import InvalidInput, check_regular, open_regular
 from trainables.files import DAMAGE, one_line
 from trainables.galaxies.image_files import IMAGE_SUFFIXES
 from trainables.galaxies.skipped import Skipped
+from trainables.galaxies.unread_formats import why_not_read
 
 # Names that systems and programs add beside a user's images: macOS, Synology, Windows, ext4.
 _ADDED = frozenset(
     {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
 )
-# Formats of images that are not read, by suffix. A file of another suffix is no image.
-_OTHER_FORMATS = {
-    **dict.fromkeys((".fits", ".fit", ".fts", ".fz"), "FITS"),
-    **dict.fromkeys((".heic", ".heif"), "HEIC"),
-    **dict.fromkeys((".jp2", ".j2k", ".jxl"), "JPEG 2000 or JPEG XL"),
-    **{suffix: suffix[1:].upper() for suffix in (".gif", ".bmp", ".svg", ".psd", ".npy", ".eps")},
-}
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
@@ -33,8 +27,8 @@ class ListedImage:
 
     id: the file's name without suffix. name: the path below the folder or in the zip, with `/`
     between its parts. open: returns the open binary file; an error in DAMAGE is raised if the file
-    is missing or damaged. size: returns the size of the file in bytes, and raises OSError if the
-    file is missing; None for an image of a catalog.
+    is missing, damaged or no regular file. size: returns the size of the file in bytes, and raises
+    OSError if the file is missing; None for an image of a catalog.
     """
 
     id: str
@@ -66,10 +60,11 @@ def list_images(source: Path, wanted: Callable[[str], bool] | None = None) -> Im
     passed over too.
 
     InvalidInput is raised if the source is missing, if a folder may not be read, if a zip is
-    damaged, or if two images have the same name without folder and suffix.
+    damaged or no regular file, or if two images have the same name without folder and suffix.
     """
     if not source.exists():
         raise InvalidInput(f"no file or folder {source}")
+    check_regular(source)
     found = _in_folder(source) if source.is_dir() else _in_zip(source)
     images: list[ListedImage] = []
     skipped: list[Skipped] = []
@@ -114,14 +109,11 @@ def _in_folder(folder: Path) -> Iterator[ListedImage | Skipped]:
             path = Path(parent, name)
             entry = _judged(path.relative_to(folder).as_posix())
             if isinstance(entry, str):
-                yield ListedImage(path.stem, entry, partial(_opened, path), partial(_size, path))
+                yield ListedImage(
+                    path.stem, entry, partial(open_regular, path), partial(_size, path)
+                )
             elif entry is not None:
                 yield entry
-
-
-def _opened(path: Path) -> IO[bytes]:
-    """Return the open binary file of a path; OSError is raised if the path cannot be opened."""
-    return path.open("rb")
 
 
 def _size(path: Path) -> int:
@@ -169,9 +161,8 @@ def _judged(name: str) -> str | Skipped | None:
         return None
     if suffix in IMAGE_SUFFIXES:
         return name
-    if suffix in _OTHER_FORMATS:
-        return Skipped(name, f"{_OTHER_FORMATS[suffix]} is not read; give JPEG, PNG, TIFF or WebP")
-    return None
+    reason = why_not_read(name)
+    return None if reason is None else Skipped(name, reason)
 
 
 def is_added(name: str) -> bool:

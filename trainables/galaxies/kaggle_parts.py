@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from search_spaces.declaration import InvalidInput
+from search_spaces.declaration import InvalidInput, check_regular
 from trainables.files import DAMAGE, DISK_REFUSES, check_free_space, one_line
 from trainables.galaxies.image_listing import ImageListing, is_added, list_images
 from trainables.galaxies.kaggle_places import (
@@ -53,11 +53,13 @@ def kaggle_parts(source: Path, scratch: Path) -> Iterator[KaggleParts]:
     competition are copied into a folder there, which is removed after the block.
 
     Of several places with the same content one is taken, a zip before a folder, and a note names
-    the others. InvalidInput is raised if places differ, if a part is missing, if `list_images` or
+    the others. InvalidInput is raised if places differ, if a part is missing, if a file
+    is no regular file, if `list_images` or
     `read_solutions` refuses a part, or if `scratch` lacks room.
     """
     if not source.exists():
         raise InvalidInput(f"no folder {source}, and no zip of that name")
+    check_regular(source)
     competition = _competition(source)
     if competition is None:
         yield _parts(found_places(source), source, None)
@@ -184,6 +186,7 @@ def _copy_parts(competition: Path, folder: Path) -> None:
 
     InvalidInput is raised if the zip is damaged or the disk of the folder lacks room for them.
     """
+    check_regular(competition)
     try:
         with zipfile.ZipFile(competition) as archive:
             wanted = {}

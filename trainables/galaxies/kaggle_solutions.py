@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from search_spaces.declaration import InvalidInput
+from search_spaces.declaration import InvalidInput, check_regular
 from trainables.decision_tree import COLUMNS
 from trainables.files import DAMAGE, one_line
 from trainables.galaxies.image_files import IMAGE_SUFFIXES
@@ -30,10 +30,11 @@ def read_solutions(file: Path) -> pd.DataFrame:
     Return the vote fractions [N, 37] float32 with Kaggle's columns Class1.1 to Class11.6, indexed
     and sorted by GalaxyID. N is 0 if the table has no rows.
 
-    InvalidInput is raised if the file is damaged, a zip holds no CSV file or several, a column is
-    missing or occurs twice, an id is not certain to be exact (see `galaxy_ids`), or a vote is
-    missing, not a finite number or outside 0..1 (by more than 1e-6).
+    InvalidInput is raised if the file is damaged or not regular, a zip holds no CSV file or
+    several, a column is missing or occurs twice, an id is not certain to be exact (see
+    `galaxy_ids`), or a vote is missing, not a finite number or outside 0..1 (by more than 1e-6).
     """
+    check_regular(file)
     try:
         table = _table(_text(_content(file)))
     except InvalidInput as error:

@@ -18,7 +18,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from search_spaces.declaration import InvalidInput
+from search_spaces.declaration import InvalidInput, check_regular
 from trainables.files import DAMAGE, one_line
 from trainables.galaxies.cache import cache_folder, writing_to_the_cache
 
@@ -29,9 +29,10 @@ Members = Mapping[str, zipfile.ZipInfo]  # the zip entries of a file by array na
 def members_of(path: Path) -> dict[str, zipfile.ZipInfo]:
     """Return the zip entries of an npz file by array name.
 
-    InvalidInput is raised if the file is missing, cannot be read, is no npz file, or has no array
-    `images`, and if its folder may not be entered.
+    InvalidInput is raised if the file is missing or not regular, cannot be read, is no npz
+    file, or has no array `images`, and if its folder may not be entered.
     """
+    check_regular(path)
     try:
         is_file = path.is_file()
     except OSError as error:  # such as a folder that may not be entered, or a name too long

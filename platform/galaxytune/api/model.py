@@ -167,6 +167,7 @@ class Model:
             (2, 38)
         """
         from galaxytune.models import predict_images
+        from trainables.files import counted
         from trainables.galaxies import grouped
 
         given = given_path(images) if isinstance(images, str | Path) else images
@@ -175,7 +176,8 @@ class Model:
             for one in found.skipped:
                 on_skipped(str(one))
         elif found.skipped:
-            more = f"{len(found.skipped)} images could not be read and were skipped"
+            were = "was" if len(found.skipped) == 1 else "were"
+            more = f"{counted(len(found.skipped), 'image')} could not be read and {were} skipped"
             warnings.warn(f"{more}: {'; '.join(grouped(found.skipped))}", stacklevel=2)
         return found.table
 

@@ -21,8 +21,8 @@ from typer.exceptions import TyperException
 
 from galaxytune import __version__
 from galaxytune.cli import checks, data, demo, models, studies
-from galaxytune.cli.standard_streams import open_standard_streams
-from galaxytune.cli.terminal import say
+from galaxytune.cli.standard_streams import STANDARD_OUTPUT, open_standard_streams
+from galaxytune.cli.terminal import notices_as_notes, say
 from search_spaces.declaration import InvalidInput, StudyInterrupted, WorkFailed
 from trainables.files import DISK_REFUSES
 
@@ -85,7 +85,8 @@ def main() -> None:
     open_standard_streams()
     try:
         _refuse_empty_arguments(sys.argv[1:])
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        with notices_as_notes():
+            code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
         if code == _INTERRUPTED:  # Typer returns this code for Ctrl-C and prints nothing
             raise KeyboardInterrupt
         sys.stdout.flush()  # an error at the end of the process would be told as a traceback
@@ -134,6 +135,10 @@ def _exit_code(error: BaseException) -> int:
         case BrokenPipeError():  # the reader of the output has closed it, as `head` does
             _drop_output()
             return 1
+        case OSError() if error.filename == STANDARD_OUTPUT:
+            _drop_output()
+            say(f"galaxytune: failed: {STANDARD_OUTPUT} cannot be written ({error.strerror})")
+            return 1
         case OSError(errno=errno.ENAMETOOLONG | errno.ELOOP):
             say(f"galaxytune: {_one_line(str(error))}")
             return 2
@@ -150,10 +155,10 @@ def _exit_code(error: BaseException) -> int:
 
 def _drop_output() -> None:
     """Send all that standard output still holds, and all later text, to nowhere."""
-    sys.stdout = open(os.devnull, "w")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)
+    sys.stdout = open(os.devnull, "w")
 
 
 def _how_to_go_on() -> str:

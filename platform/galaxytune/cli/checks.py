@@ -18,6 +18,7 @@ from galaxytune.cli.options import (
 from galaxytune.cli.plan_options import plan_from_options
 from galaxytune.cli.terminal import print_json, say, show_table
 from search_spaces.declaration import InvalidInput, WorkFailed
+from trainables.files import counted
 
 if TYPE_CHECKING:
     from galaxytune.cluster import ClusterAddress
@@ -114,4 +115,4 @@ def _raise_failures(diagnosis: "Diagnosis") -> None:
     """Raise WorkFailed with the names of the failed checks, if a check has failed."""
     if diagnosis.failed:
         names = ", ".join(check.name for check in diagnosis.failed)
-        raise WorkFailed(f"{len(diagnosis.failed)} check(s) failed: {names}")
+        raise WorkFailed(f"{counted(len(diagnosis.failed), 'check')} failed: {names}")

@@ -67,7 +67,7 @@ def build(
     is the zip of the whole competition. OUT is the galaxy file to write; its name must end in
     .npz. A galaxy takes 3 x side x side bytes on the disk; memory holds a part of the galaxies.
     """
-    from trainables.files import writing_to_a_given_place
+    from trainables.files import counted, writing_to_a_given_place
     from trainables.galaxies import build_from_kaggle, grouped
 
     with progress_bar() as bar, stopped_by_sigterm(), writing_to_a_given_place():
@@ -84,9 +84,12 @@ def build(
         say(f"note: {note}")
     for line in grouped(report.skipped):
         say(f"skipped {line}")
-    say(f"{report.num_galaxies} galaxies -> {out}; {len(report.skipped)} images skipped")
+    left_out = counted(len(report.skipped), "image")
+    say(f"{counted(report.num_galaxies, 'galaxy', 'galaxies')} -> {out}; {left_out} skipped")
     if report.num_without_image:
-        say(f"{report.num_without_image} galaxies of the solutions have no image")
+        has = "has" if report.num_without_image == 1 else "have"
+        without = counted(report.num_without_image, "galaxy", "galaxies")
+        say(f"{without} of the solutions {has} no image")
 
 
 def check(file: GivenPath, as_json: AsJson = False) -> None:

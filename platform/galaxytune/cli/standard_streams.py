@@ -9,7 +9,8 @@ from typing import Any
 from search_spaces.declaration import WorkFailed
 
 _UNREADABLE = (errno.EPIPE, errno.EBADF, errno.ENOSPC, errno.EIO)
-_STDERR = 2
+_STDOUT, _STDERR = 1, 2
+STANDARD_OUTPUT = "standard output"  # the name in an OSError
 
 
 class _ClosedOutput(io.TextIOBase):
@@ -40,27 +41,45 @@ class _Notes(io.FileIO):
         return len(data)
 
 
+class _Output(io.FileIO):
+    """Standard output whose errors name it, unlike the errors of a file that the work writes."""
+
+    def write(self, data: Any) -> int:
+        """Write bytes; OSError, with the name STANDARD_OUTPUT, if the output refuses them."""
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, STANDARD_OUTPUT) from None
+
+
 def open_standard_streams() -> None:
     """Make all three standard streams usable, also those that the caller has closed.
 
     The numbers 0, 1 and 2 are taken at first, so that no file of a study gets one of these numbers
-    and the output of another process. Text for a closed standard output then raises WorkFailed.
-    Text for standard error that nobody can read is dropped.
+    and the output of another process. Text for a closed standard output then raises WorkFailed,
+    and text that standard output refuses an OSError with the file name STANDARD_OUTPUT. Text for
+    standard error that nobody can read is dropped.
     """
     while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         pass
     os.close(number)
     if sys.stdout is None:
         sys.stdout = _ClosedOutput()
-    if sys.stderr is None or _is_the_process_own(sys.stderr):
+    elif isinstance(output := sys.stdout, io.TextIOWrapper) and _has_number(output, _STDOUT):
+        own = io.BufferedWriter(_Output(_STDOUT, "w", closefd=False))
+        at_once = output.line_buffering or output.write_through
+        sys.stdout = io.TextIOWrapper(own, output.encoding, output.errors, line_buffering=at_once)
+    if sys.stderr is None or _has_number(sys.stderr, _STDERR):
         encoding = "utf-8" if sys.stderr is None else sys.stderr.encoding
         notes = io.BufferedWriter(_Notes(_STDERR, "w", closefd=False))
         sys.stderr = io.TextIOWrapper(notes, encoding, "backslashreplace", line_buffering=True)
 
 
-def _is_the_process_own(stream: Any) -> bool:
-    """Return whether a stream writes to the standard error of this process, unlike a test's."""
+def _has_number(stream: Any, number: int) -> bool:
+    """Return whether a stream writes to the process's own stream of this number."""
     try:
-        return bool(stream.fileno() == _STDERR)
+        return bool(stream.fileno() == number)
     except (AttributeError, OSError, ValueError):
         return False

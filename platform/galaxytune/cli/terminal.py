@@ -3,11 +3,14 @@
 import json
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
+
+from search_spaces.declaration import Notice
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -17,6 +20,34 @@ if TYPE_CHECKING:
 def say(text: str) -> None:
     """Print a line of progress, or a note, on standard error."""
     typer.echo(text, err=True)
+
+
+@contextmanager
+def notices_as_notes() -> Iterator[None]:
+    """Print each Notice in the block as a note of one line, without its place in the code.
+
+    A Notice with the same message is printed once. Other warnings are shown as Python shows them.
+    """
+    with warnings.catch_warnings():
+        others, told = warnings.showwarning, set[str]()
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            """Print a Notice; leave another warning to the function that was there before."""
+            if not issubclass(category, Notice):
+                others(message, category, filename, lineno, file, line)
+            elif str(message) not in told:
+                told.add(str(message))
+                say(f"note: {message}")
+
+        warnings.showwarning = show
+        yield
 
 
 def print_json(values: Any) -> None:

@@ -12,7 +12,7 @@ from galaxytune.cluster import node_tasks, tasks_sent_whole, trials_at_once
 from galaxytune.doctor.driver_checks import package_names, unsupported
 from galaxytune.doctor.health_check import Check, gibibytes
 from search_spaces.declaration import InvalidInput
-from trainables.files import one_line
+from trainables.files import counted, one_line
 
 _ANSWER_SECONDS = 90.0  # a worker process takes half a minute to start if the disk is busy
 _LITTLE_SPACE = 2**30
@@ -144,7 +144,11 @@ def ray_check() -> Check:
     nodes = alive_nodes().values()
     cpus = sum(node["Resources"].get("CPU", 0.0) for node in nodes)
     gpus = sum(map(_num_gpus, nodes))
-    return Check("Ray", "ok", f"{len(nodes)} node(s), {cpus:g} CPUs, {gpus:g} GPUs")
+    return Check(
+        "Ray",
+        "ok",
+        f"{counted(len(nodes), 'node')}, {cpus:g} CPUs, {gpus:g} GPUs",
+    )
 
 
 def versions_check(driver: Mapping[str, str | None], reports: Sequence[NodeReport]) -> Check:
@@ -169,7 +173,9 @@ def versions_check(driver: Mapping[str, str | None], reports: Sequence[NodeRepor
     if differences:
         return Check("nodes alike", "warning", _listed(differences), remedy)
     count = f"Python and {len(driver) - 1} packages"
-    return Check("nodes alike", "ok", f"{count} are the driver's on {len(reports)} node(s)")
+    return Check(
+        "nodes alike", "ok", f"{count} are the driver's on {counted(len(reports), 'node')}"
+    )
 
 
 def storage_check(storage: Path, folder: Path, token: str, reports: Sequence[NodeReport]) -> Check:
@@ -193,7 +199,7 @@ def storage_check(storage: Path, folder: Path, token: str, reports: Sequence[Nod
     if problems:
         return Check("storage", "failed", f"{storage}: {_listed(problems)}", _SHARED_DISK)
     free = shutil.disk_usage(folder).free
-    writers = f"driver and {len(answered)} node(s) write and see it"
+    writers = f"driver and {counted(len(answered), 'node')} can write and see it"
     found = f"{storage}: {writers}, {gibibytes(free)} free"
     if free < _LITTLE_SPACE:
         return Check("storage", "warning", found, "make room, or name another --storage")
@@ -216,7 +222,8 @@ def data_on_nodes_check(data: Path, reports: Sequence[NodeReport]) -> Check:
             problems.append(f"{report.name} finds {report.data_bytes:,} bytes, not {size:,}")
     if problems:
         return Check("data on nodes", "failed", f"{data}: {_listed(problems)}", _SHARED_DISK)
-    return Check("data on nodes", "ok", f"{len(reports)} node(s) find the same {size:,} bytes")
+    nodes = counted(len(reports), "node")
+    return Check("data on nodes", "ok", f"the same {size:,} bytes on {nodes}")
 
 
 def resources_check(cpus_per_trial: float, gpus_per_trial: float) -> tuple[Check, int]:
@@ -232,7 +239,7 @@ def resources_check(cpus_per_trial: float, gpus_per_trial: float) -> tuple[Check
     except InvalidInput as error:
         remedy = "lower --cpus-per-trial or --gpus-per-trial, or add a larger node"
         return Check("resources", "failed", str(error), remedy), 0
-    return Check("resources", "ok", f"{at_once} trial(s) of {share} run at once"), at_once
+    return Check("resources", "ok", f"{counted(at_once, 'trial')} of {share} at once"), at_once
 
 
 def gpu_check(gpus_per_trial: float, reports: Sequence[NodeReport]) -> Check:

@@ -12,6 +12,7 @@ from search_spaces.declaration import (
     config_class,
     config_from_values,
 )
+from trainables.files import counted
 
 _SMALL = {"batch_size": 8, "weights": "none", "input_side": 64}  # used without a plan
 _CUDA_CONTEXT = 600 * 2**20  # bytes that each process takes on a GPU besides its tensors
@@ -106,7 +107,8 @@ def memory_check(
     fails if the trials do not fit.
     """
     host = num_at_once * max(m.host_bytes for m in measured.values())
-    found = f"{num_at_once} trial(s) at once: {gibibytes(host)} of {gibibytes(total_bytes)}"
+    trials = counted(num_at_once, "trial")
+    found = f"{trials} at once: {gibibytes(host)} of {gibibytes(total_bytes)}"
     total_gpu = max(m.gpu_total_bytes for m in measured.values())
     if plan.gpus_per_trial and total_gpu:
         sharing = max(1, int(1 / plan.gpus_per_trial + 1e-9))

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from galaxytune.models.galaxy_ids import DOUBLE_EXACT, ids_as_texts
 from search_spaces.declaration import InvalidInput
-from trainables.files import DAMAGE, one_line
+from trainables.files import DAMAGE, counted, one_line
 
 COLUMNS = ("id_str", "file_loc")
 _SEPARATORS = ",;\t|"
@@ -137,8 +137,8 @@ def _checked(cells: list[str], header: list[str], path: Path, line: int) -> list
         cells.pop()
     if len(cells) != len(header):
         raise InvalidInput(
-            f"{path} line {line} has {len(cells)} cells, but the first line names "
-            f"{len(header)} columns"
+            f"{path} line {line} has {counted(len(cells), 'cell')}, but the first line names "
+            f"{counted(len(header), 'column')}"
         )
     return cells
 

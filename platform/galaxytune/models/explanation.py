@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from analysis.explanation import Explanation, Method, explain, find_question
 from galaxytune.models.export import Export
 from galaxytune.models.framing import Crop, Framing
-from search_spaces.declaration import InvalidInput, given_path
+from search_spaces.declaration import InvalidInput, check_regular, given_path
 from trainables.decision_tree import Question, answer_name
 from trainables.device import training_device
 from trainables.files import DAMAGE, one_line, write_atomically, writing_to_a_given_place
@@ -149,6 +149,7 @@ def _fitted(image: Path | NDArray[np.uint8], framing: Framing) -> tuple[str, NDA
         return "an array", framing.fit(image_of(image))
     if image.is_dir():
         raise InvalidInput(f"{image} is a folder; name one image in it")
+    check_regular(image)
     if not image.is_file():
         raise InvalidInput(f"no image file {image}")
     try:

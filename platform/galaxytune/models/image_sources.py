@@ -10,8 +10,16 @@ from urllib.parse import unquote, urlsplit
 import pandas as pd
 
 from galaxytune.models.catalog_tables import CatalogTable, read_catalog, table_of
-from search_spaces.declaration import InvalidInput
-from trainables.galaxies import IMAGE_SUFFIXES, ImageListing, ListedImage, Skipped, list_images
+from search_spaces.declaration import InvalidInput, open_regular
+from trainables.galaxies import (
+    IMAGE_SUFFIXES,
+    ImageListing,
+    ListedImage,
+    Skipped,
+    list_images,
+    why_content_not_read,
+    why_not_read,
+)
 
 _FITTING = "give a folder or zip of images, one image, a galaxy file (npz) or a catalog"
 _IMAGE_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"RIFF", b"GIF8")
@@ -75,14 +83,12 @@ def _of_path(path: Path) -> ImageListing:
         _check_not_foreign(path, head)
         if head.startswith(_ZIP_START):
             return list_images(path)
+        reason = why_content_not_read(path, head) or why_not_read(path.name)
+        if reason is not None:
+            raise InvalidInput(f"{path}: {reason}")
         return _of_catalog(read_catalog(path), path.parent)
-    image = ListedImage(path.stem, path.name, partial(_open_binary, path))
+    image = ListedImage(path.stem, path.name, partial(open_regular, path))
     return ImageListing((image,), ())
-
-
-def _open_binary(path: Path) -> IO[bytes]:
-    """Return the open binary file of a path; OSError is raised if the path cannot be opened."""
-    return path.open("rb")
 
 
 def _head(path: Path) -> bytes:
@@ -127,7 +133,7 @@ def _open(folder: Path, cell: Any) -> IO[bytes]:
 
     folder: where a relative path begins. `~/` begins at the user's home folder. A backslash may
     stand for a slash. InvalidInput is raised, with a text that does not name the file, if the cell
-    is empty, is a web address, or names a file that cannot be opened.
+    is empty, is a web address, or names a file that is not regular or cannot be opened.
     """
     text = _named(cell)
     if not text:
@@ -141,7 +147,7 @@ def _open(folder: Path, cell: Any) -> IO[bytes]:
         text = os.path.expanduser(text)
     for spelled in dict.fromkeys((text, text.replace("\\", "/"))):
         try:
-            return (folder / spelled).open("rb")
+            return open_regular(folder / spelled)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:

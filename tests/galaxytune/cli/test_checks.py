@@ -19,7 +19,7 @@ def test_a_failed_check_is_told_in_a_document_and_ends_with_code_1(
     )
     assert cli("doctor", "plan.yaml", "--json", *NOBODY_LISTENS) == 1
     out, err = capfd.readouterr()
-    assert err == "galaxytune: failed: 1 check(s) failed: Ray\n"
+    assert err == "galaxytune: failed: 1 check failed: Ray\n"
     told = json.loads(out)
     assert told["healthy"] is False and told["estimate"] is None
     assert set(Check.__dataclass_fields__) == set(told["checks"][0])

@@ -36,7 +36,7 @@ def test_build_takes_the_competitions_zip_and_groups_what_it_skips(
     told = capfd.readouterr().err
     assert f"skipped 5 files, such as {IMAGES}/4.jpg: has no votes\n" in told
     assert "3 galaxies -> g.npz; 5 images skipped\n" in told
-    assert "1 galaxies of the solutions have no image" in told
+    assert "1 galaxy of the solutions has no image" in told
     assert sorted(path.name for path in Path().iterdir()) == ["all.zip", "g.npz"]
 
 

@@ -30,10 +30,17 @@ def test_a_reader_that_closes_the_output_is_not_spoken_of() -> None:
     assert answer.stderr == "" and answer.stdout.strip() in ("0", "1")
 
 
-def test_a_full_output_is_told_in_one_line() -> None:
-    answer = run_in_shell("$GT --version >/dev/full")
-    assert (answer.returncode, len(answer.stderr.splitlines())) == (1, 1)
-    assert "No space left on device" in answer.stderr
+@pytest.mark.parametrize("arguments", ["--version", "--help", "architectures simple_cnn --json"])
+def test_a_full_output_is_told_in_one_line(arguments: str) -> None:
+    answer = run_in_shell(f"$GT {arguments} >/dev/full")
+    told = "galaxytune: failed: standard output cannot be written (No space left on device)\n"
+    assert (answer.returncode, answer.stderr) == (1, told)
+
+
+def test_an_output_that_is_open_for_reading_alone_is_told_in_one_line() -> None:
+    answer = run_in_shell("$GT --version 1</dev/null")
+    told = "galaxytune: failed: standard output cannot be written (Bad file descriptor)\n"
+    assert (answer.returncode, answer.stderr) == (1, told)
 
 
 @pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", "<&- >&- 2>&-"])

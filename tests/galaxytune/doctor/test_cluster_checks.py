@@ -40,4 +40,4 @@ def test_a_node_that_is_silent_is_not_counted_among_those_that_write(tmp_path: P
     (tmp_path / "a").write_text("token")
     reports = [node("a", sees_driver=True), node("b", silent="gone")]
     check = storage_check(tmp_path, tmp_path, "token", reports)
-    assert "driver and 1 node(s) write and see it" in check.found
+    assert "driver and 1 node can write and see it" in check.found

@@ -85,7 +85,7 @@ def test_a_healthy_plan_passes_and_nothing_is_left(
     assert {"packages", "nodes alike", "storage", "data on nodes", "resources"} <= set(found)
     assert {"training of simple_cnn", "memory", "disk", "W&B", "study", "data"} <= set(found)
     by_name = {check.name: check.found for check in diagnosis.checks}
-    assert "2 node(s), 2 CPUs, 1 GPUs" in by_name["Ray"]
+    assert "2 nodes, 2 CPUs, 1 GPUs" in by_name["Ray"]
     assert "batch of 32 on the CPU" in by_name["training of simple_cnn"]
     assert list(tmp_path.iterdir()) == []
     cost = diagnosis.estimate

@@ -49,7 +49,7 @@ def test_a_text_is_read_as_its_author_meant(kind: str, tmp_path: Path) -> None:
         (b"id,file_loc\n1,a\n", "lacks the columns id_str; it has id, file_loc"),
         (b"ID_STR,Id_str,file_loc\n", "has the column id_str twice"),
         (b"id_str,file_loc\n1,a.png\n2,b,c.png\n", "line 3 has 3 cells, but the first line nam"),
-        (b"id_str,file_loc\n1\n", "line 2 has 1 cells"),
+        (b"id_str,file_loc\n1\n", "line 2 has 1 cell,"),
         (b'id_str,file_loc\n1,"a.png\n', "line 2: unexpected end of data"),
         (b"id_str,file_loc\n1,\xe9.png\n", "no UTF-8 text; save the catalog as UTF-8"),
         (b"PAR1 is no parquet", "cannot be read as a catalog"),

@@ -136,3 +136,42 @@ def test_relative_paths_begin_at_the_folder_of_the_catalog(folder: Path) -> None
     (image,) = image_files(folder / "sub" / "catalog.csv").images
     with image.open() as file:
         assert np.asarray(Image.open(file)).shape == (8, 8, 3)
+
+
+def test_a_catalog_cannot_name_a_fifo_or_a_device(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "1.jpg")
+    (tmp_path / "c.csv").write_text("id_str,file_loc\n1,1.jpg\n2,/dev/zero\n")
+    for image in image_files(tmp_path / "c.csv").images:
+        with pytest.raises(InvalidInput, match="^is no regular file$"):
+            image.open()
+
+
+@pytest.mark.parametrize("name", ["g.bmp", "g", "g.ppm", "g.ico", "g.tga"])
+def test_one_image_of_another_format_is_named(name: str, tmp_path: Path) -> None:
+    form = Path(name).suffix[1:].upper() or "BMP"
+    Image.new("RGB", (32, 32)).save(tmp_path / name, form)
+    with pytest.raises(InvalidInput, match=f"{name}: {form} is not read; give JPEG, PNG, TIFF"):
+        image_files(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "form"),
+    [
+        ("galaxy.heic", b"", "HEIC"),
+        ("galaxy", b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+        ("galaxy.avif", b"\0\0\0\x18ftypavif\0\0\0\0", "AVIF"),
+        ("galaxy.bmp", b"BM damaged \xff", "BMP"),
+    ],
+)
+def test_a_format_that_pillow_does_not_know_is_named(
+    name: str, content: bytes, form: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InvalidInput, match=f"{name}: {form} is not read"):
+        image_files(tmp_path / name)
+
+
+def test_a_catalog_of_one_column_is_told_in_the_singular(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text("id_str\n1,a\n")
+    with pytest.raises(InvalidInput, match="has 2 cells, but the first line names 1 column$"):
+        image_files(tmp_path / "c.csv")

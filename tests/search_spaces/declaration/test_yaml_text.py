@@ -1,5 +1,6 @@
 """YAML that a person writes: what is no YAML, or names a key twice, is told in one line."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,9 @@ def test_a_merged_key_may_be_overridden(tmp_path: Path) -> None:
     text = "base: &base {a: 1, b: 2}\nset: {<<: *base, a: 3}\nmore: {<<: *base}\n"
     (tmp_path / "plan.yaml").write_text(text)
     assert read_yaml(tmp_path / "plan.yaml")["set"] == {"a": 3, "b": 2}
+
+
+def test_a_plan_file_that_is_a_fifo_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "plan.yaml")
+    with pytest.raises(InvalidInput, match="plan.yaml is no regular file"):
+        read_yaml(tmp_path / "plan.yaml")

@@ -1,6 +1,8 @@
 """Weight files by content: what is no file of weights is named for what it is, in one line."""
 
 import argparse
+import os
+import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -87,7 +89,33 @@ def test_a_checkpoint_gives_the_tensors_at_any_depth(tmp_path: Path) -> None:
     assert list(found) == ["state_dict.conv.weight", "optimizer.state.0.step"]
 
 
-@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.filterwarnings("error")
 def test_the_older_format_of_torch_is_read(tmp_path: Path) -> None:
     torch.save({"a": torch.ones(2)}, tmp_path / "a.pth", _use_new_zipfile_serialization=False)
+    assert torch.equal(read_state(tmp_path / "a.pth")["a"], torch.ones(2))
+
+
+def test_a_fifo_holds_no_weights(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.pth")
+    with pytest.raises(InvalidInput, match="x.pth is no regular file"):
+        read_state(tmp_path / "x.pth")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_a_raw_pickle_is_named_without_a_warning(protocol: int, tmp_path: Path) -> None:
+    (tmp_path / "w.pkl").write_bytes(pickle.dumps({"conv1.weight": [1.0]}, protocol))
+    with pytest.raises(InvalidInput, match="w.pkl is a pickle that torch.save did not write"):
+        read_state(tmp_path / "w.pkl")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_the_older_format_is_read_whatever_its_protocol(protocol: int, tmp_path: Path) -> None:
+    torch.save(
+        {"a": torch.ones(2)},
+        tmp_path / "a.pth",
+        pickle_protocol=protocol,
+        _use_new_zipfile_serialization=False,
+    )
     assert torch.equal(read_state(tmp_path / "a.pth")["a"], torch.ones(2))

@@ -1,6 +1,7 @@
 """The image files of a folder or a zip: what counts, what is passed over, what is refused."""
 
 import io
+import os
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -138,3 +139,14 @@ def test_a_large_zip_of_many_members_is_listed(tmp_path: Path) -> None:
             archive.writestr(f"{i}.jpg", b"")
     put(tmp_path, {"g.zip": file.getvalue()})
     assert len(list_images(tmp_path / "g.zip").images) == 70_000
+
+
+def test_a_fifo_is_no_image_and_no_zip(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "1.jpg")
+    (tmp_path / "2.jpg").symlink_to(tmp_path / "1.jpg")
+    for image in list_images(tmp_path).images:
+        with pytest.raises(InvalidInput, match="^is no regular file$"):
+            image.open()
+    os.mkfifo(tmp_path / "g.zip")
+    with pytest.raises(InvalidInput, match="g.zip is no regular file"):
+        list_images(tmp_path / "g.zip")

@@ -194,3 +194,14 @@ def test_no_part_of_a_zip_is_copied_outside_the_scratch_folder(name: str, tmp_pa
     else:
         assert len(found(path, tmp_path / "a" / "scratch").images.images) == 4
     assert sorted(os.listdir(tmp_path)) == before and not Path("/outside").exists()
+
+
+@pytest.mark.parametrize(
+    "name", [f"{SOLUTIONS}.csv", f"{SOLUTIONS}.zip", "galaxy-zoo-the-galaxy-challenge.zip"]
+)
+def test_a_part_that_is_a_fifo_is_refused(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    for source in (tmp_path, tmp_path / name):
+        with pytest.raises(InvalidInput, match=f"{name} is no regular file"):
+            with kaggle_parts(source, tmp_path):
+                raise AssertionError("the part was read")
