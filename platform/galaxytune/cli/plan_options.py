@@ -30,8 +30,8 @@ _METAVARS = {
     "pack": "auto|off|N",
 }
 _DEFAULTS = {
-    "epochs": "the published number with --as-published; else a search needs this number, here, in "
-    "the plan file or in the grid",
+    "epochs": "the published number with --as-published; else a search needs this number, "
+    "here, in the plan file or in the grid",
     "wandb": "the mode of W&B's own settings, else online if there is an API key, else offline",
 }
 
