@@ -100,7 +100,7 @@ def split_galaxies(galaxies: Galaxies, name: SplitName, num_galaxies: int | None
         known = " or ".join(get_args(SplitName))
         raise InvalidInput(f"the split must be {known}, got {name!r}")
     if num_galaxies is not None:
-        check_whole_number("num_galaxies", num_galaxies, at_least=1)
+        check_whole_number("num_galaxies", num_galaxies, at_least=0)
     if num_galaxies is not None and not 10 <= num_galaxies <= len(galaxies):
         raise InvalidInput(
             f"the number of galaxies must lie in 10..{len(galaxies)}, got {num_galaxies}"
