@@ -38,7 +38,8 @@ class Coordinates:
         coefficients = [config.get(f"{_EACH}.{q}", config.get(_SHARED)) for q in questions]
         places = [_coordinates(c, self._coefficient)[0] for c in coefficients]
         total = sum(c for c in coefficients if c is not None)
-        return np.array([*values, *places, float(np.mean(places)), 1 + math.log10(total) / 4])
+        in_all = max(0.0, 1 + math.log10(total) / 4) if total else 0.0  # no tree head has any
+        return np.array([*values, *places, float(np.mean(places)), in_all])
 
     def matrix(self, configs: tuple[dict[str, Any], ...]) -> NDArray[np.float64]:
         """The coordinates [N, C] of N configs."""

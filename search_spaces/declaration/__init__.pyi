@@ -1,4 +1,5 @@
 from .annotations import STACKABLE as STACKABLE
+from .annotations import OnlyIf as OnlyIf
 from .annotations import hyperparameters as hyperparameters
 from .errors import InvalidInput as InvalidInput
 from .errors import Notice as Notice
@@ -24,13 +25,18 @@ from .regular_files import open_regular as open_regular
 from .search_space import SearchSpace as SearchSpace
 from .search_space import pack_refusal as pack_refusal
 from .training_protocol import BatchSize as BatchSize
+from .training_protocol import Brightness as Brightness
 from .training_protocol import Dropout as Dropout
 from .training_protocol import Epochs as Epochs
 from .training_protocol import Flips as Flips
 from .training_protocol import Fraction as Fraction
+from .training_protocol import HeadOfNetwork as HeadOfNetwork
+from .training_protocol import KeptWeights as KeptWeights
+from .training_protocol import OutputBias as OutputBias
 from .training_protocol import Patience as Patience
 from .training_protocol import RotationDegrees as RotationDegrees
 from .training_protocol import ShearDegrees as ShearDegrees
 from .training_protocol import TrainingProtocol as TrainingProtocol
+from .training_protocol import ZoomAxes as ZoomAxes
 from .yaml_text import read_yaml as read_yaml
 from .yaml_text import yaml_value as yaml_value

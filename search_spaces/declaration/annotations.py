@@ -29,7 +29,8 @@ class Each:
 class OnlyIf:
     """An annotation of a field that is used only when another field has one of certain values.
 
-    A search draws a value for the annotated field only when the field is used.
+    A search draws a value for the annotated field only when the field is used. If the other field
+    has such an annotation too, the annotated field is used only when both conditions hold.
 
     field: the name of the other field. values: the values of the other field for which the
     annotated field is used, as a tuple.
@@ -62,14 +63,15 @@ class Hyperparameter:
     """A field of a config class that is searched.
 
     name: the field's name. distribution: the Optuna distribution of each scalar. length: the
-    number of entries of a tuple field, None for a scalar. condition: the condition under which
-    the field is used, None for a field that is always used.
+    number of entries of a tuple field, None for a scalar. conditions: the conditions under which
+    the field is used, all of which must hold: the condition of the field, then that of the field
+    which the condition names, and so on; () for a field that is always used.
     """
 
     name: str
     distribution: BaseDistribution
     length: int | None
-    condition: OnlyIf | None
+    conditions: tuple[OnlyIf, ...]
 
     def entries(self) -> list[str]:
         """Return the names of the field's scalars.
@@ -84,10 +86,10 @@ class Hyperparameter:
     def in_use(self, values: Mapping[str, Any]) -> bool:
         """Return True if a config with the given values uses the field.
 
-        values: the config's values by field name. KeyError is raised if the field that the
-        condition names is missing.
+        values: the config's values by field name. KeyError is raised if a field that a condition
+        names is missing.
         """
-        return self.condition is None or values[self.condition.field] in self.condition.values
+        return all(values[needed.field] in needed.values for needed in self.conditions)
 
 
 def hyperparameters(config_class: type[FrozenConfig]) -> Iterator[Hyperparameter]:
@@ -96,12 +98,24 @@ def hyperparameters(config_class: type[FrozenConfig]) -> Iterator[Hyperparameter
     A field without a distribution is not searched and is left out.
     """
     for name, field in config_class.model_fields.items():
-        condition = next((m for m in field.metadata if isinstance(m, OnlyIf)), None)
+        conditions = tuple(_conditions(config_class, name))
         for mark in field.metadata:
             if isinstance(mark, BaseDistribution):
-                yield Hyperparameter(name, mark, None, condition)
+                yield Hyperparameter(name, mark, None, conditions)
             elif isinstance(mark, Each):
-                yield Hyperparameter(name, mark.distribution, len(field.default), condition)
+                yield Hyperparameter(name, mark.distribution, len(field.default), conditions)
+
+
+def _conditions(config_class: type[FrozenConfig], name: str) -> Iterator[OnlyIf]:
+    """Yield the condition of a field, then that of the field which the condition names, and so on.
+
+    name: the name of the field, which the config class need not have.
+    """
+    field = config_class.model_fields.get(name)
+    for mark in field.metadata if field is not None else ():
+        if isinstance(mark, OnlyIf):
+            yield mark
+            yield from _conditions(config_class, mark.field)
 
 
 def shaping_fields(config_class: type[FrozenConfig]) -> list[str]:

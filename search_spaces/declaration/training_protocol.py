@@ -29,6 +29,22 @@ Flips = Annotated[bool, CategoricalDistribution((False, True)), STACKABLE]
 Fraction = Annotated[float, Field(ge=0, lt=1), STACKABLE]
 ShearDegrees = Annotated[float, Field(ge=0, lt=90), STACKABLE]
 Dropout = Annotated[float, Field(ge=0, lt=1), FloatDistribution(0.0, 0.5), STACKABLE]
+KeptWeights = Annotated[
+    Literal["raw", "averaged"], CategoricalDistribution(("raw", "averaged")), STACKABLE
+]
+ZoomAxes = Annotated[
+    Literal["each", "alike"], CategoricalDistribution(("each", "alike")), STACKABLE
+]
+Brightness = Annotated[
+    float, Field(ge=0, lt=1), CategoricalDistribution((0.0, 0.1, 0.3)), STACKABLE
+]
+HeadOfNetwork = Annotated[
+    Literal["sigmoid", "tree_softmax", "tree_softplus"],
+    CategoricalDistribution(("sigmoid", "tree_softmax", "tree_softplus")),
+]
+OutputBias = Annotated[
+    Literal["votes", "zero"], CategoricalDistribution(("votes", "zero")), STACKABLE
+]
 
 # On real galaxies no config with a coefficient above 0.1 came near the good configs.
 _COEFFICIENTS = FloatDistribution(1e-5, 1e-1, log=True)
@@ -58,6 +74,12 @@ class TrainingProtocol(FrozenConfig):
     number counts as `epochs` - 1, and "constant" ignores the field. precision: the number type of
     the passes in training, "float32", "bfloat16", or "auto" for the type that suits the device.
 
+    kept_weights: the weights that are validated and kept: "raw" for those after the last step of
+    an epoch, "averaged" for an exponential moving average over the steps, which training does not
+    read.
+    averaging_epochs: number of epochs over which the average reaches back, above 0; "raw" ignores
+    the field.
+
     early_stopping_metric: the metric, "val_rmse" or "val_loss", whose lowest value decides the
     epoch with the weights that are kept. early_stopping_patience: number of epochs without a
     better metric after which training stops. 0 means that training never stops early.
@@ -65,13 +87,20 @@ class TrainingProtocol(FrozenConfig):
     rotation_degrees: the largest rotation of an image, in degrees. flips: True to mirror each
     image with a probability of one half. shift_fraction: the largest shift along each axis, as a
     fraction of the side. zoom_fraction: the largest relative change of size along each axis.
-    shear_degrees: the largest shear, in degrees. augmentation_strength: factor on shift, zoom and
+    zoom_axes: "each" draws the change of size for each axis separately, "alike" once for both.
+    shear_degrees: the largest shear, in degrees. brightness: the largest relative change of all
+    pixels of an image; pixels above 1 become 1. augmentation_strength: factor on shift, zoom and
     shear; the products are limited to a zoom of 0.9 and a shear of 80 degrees.
+
+    head: "sigmoid" for 37 independent sigmoids; "tree_softmax" or "tree_softplus" for fractions
+    that follow the true decision tree by construction, so that the constraint coefficients have no
+    use. output_bias: the predictions with which training begins: "votes" for the mean vote
+    fractions of the training galaxies, "zero" for those of a last layer without bias.
 
     tree: "true" for the decision tree of Galaxy Zoo 2, "as_published" for that of the student
     project. coefficient_sharing: "shared" uses `constraint_coefficient` for all questions,
     "per_question" uses the eleven `constraint_coefficients`, in the order of the questions. All
-    coefficients are 0 or more.
+    coefficients are 0 or more, and are used with the head "sigmoid" only.
     """
 
     STACKS: ClassVar[bool] = False
@@ -118,6 +147,18 @@ class TrainingProtocol(FrozenConfig):
     # no loss of accuracy was measured, and float32 on all others. The notebooks use float32.
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
+    # the weights that are validated and kept: those of the last step, or an average over steps
+    kept_weights: KeptWeights = (
+        "raw"  # published: raw; averages rank configs better in their first epochs
+    )
+    averaging_epochs: Annotated[
+        float,
+        Field(gt=0),
+        FloatDistribution(0.3, 3.0, log=True),
+        OnlyIf("kept_weights", "averaged"),
+        STACKABLE,
+    ] = 1.0  # an average over more epochs lags behind the weights while these still learn
+
     # early stopping: the weights of the best epoch are kept
     early_stopping_metric: Annotated[Literal["val_rmse", "val_loss"], STACKABLE] = "val_rmse"
     # the reported metric; the notebooks monitor val_loss, which changes with the coefficients
@@ -130,9 +171,19 @@ class TrainingProtocol(FrozenConfig):
     shift_fraction: Fraction = 0.05  # published: 5 % of the side
     zoom_fraction: Fraction = 0.10  # published: 10 %, drawn for each axis separately as in Keras
     shear_degrees: ShearDegrees = 0.0  # published: the main notebooks do not shear
+    zoom_axes: ZoomAxes = "each"  # published: each; a galaxy that is zoomed alike keeps its shape
+    brightness: Brightness = (
+        0.0  # published: none; the exposure of an image says nothing about the galaxy's shape
+    )
     augmentation_strength: Annotated[
         float, Field(ge=0, le=3), FloatDistribution(0.0, 2.0), STACKABLE
     ] = 1.0  # published: shift, zoom and shear as declared above
+
+    # the last layer: how its outputs become vote fractions, and where it begins
+    head: HeadOfNetwork = "sigmoid"
+    # published: 37 sigmoids; a tree head has no tree residual and a lower RMSE
+    output_bias: OutputBias = "zero"
+    # published: zero; with "votes" the first epochs rank networks, not how fast they leave 0.5
 
     # loss: mean squared error + sum over questions of coefficient x |tree residual|
     tree: Annotated[
@@ -145,6 +196,7 @@ class TrainingProtocol(FrozenConfig):
     coefficient_sharing: Annotated[
         Literal["shared", "per_question"],
         CategoricalDistribution(("shared", "per_question")),
+        OnlyIf("head", "sigmoid"),
         STACKABLE,
     ] = "shared"  # published: one coefficient for all questions
     constraint_coefficient: Annotated[
@@ -160,8 +212,11 @@ class TrainingProtocol(FrozenConfig):
     def coefficients(self) -> tuple[float, ...]:
         """Return the eleven constraint coefficients in use, in the order of the questions.
 
-        With `coefficient_sharing` "shared" the eleven values are equal.
+        With `coefficient_sharing` "shared" the eleven values are equal. With a tree head all are
+        0, because such a head has no tree residual.
         """
+        if self.head != "sigmoid":
+            return (0.0,) * 11
         if self.coefficient_sharing == "shared":
             return (self.constraint_coefficient,) * 11
         return self.constraint_coefficients

@@ -134,7 +134,9 @@ def test_the_forest_ranks_configs_it_has_not_seen(recorded: RecordedCurves) -> N
     real = np.array([synthetic_rmse(config, quiet).min() for config in configs])
     draws = [forest.drawn(seed) for seed in range(8)]
     guessed = np.array([np.mean([d.curve(c).rmse.min() for d in draws]) for c in configs])
-    assert np.corrcoef(real, guessed)[0, 1] > 0.6
+    whole = np.isfinite(real) & np.isfinite(guessed)  # a config that diverges has no RMSE to rank
+    assert whole.sum() > 30
+    assert np.corrcoef(real[whole], guessed[whole])[0, 1] > 0.6
     assert forest.error.rank_correlation > 0.5
 
 

@@ -8,15 +8,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search_spaces.parallel_cnn import Config
-from trainables.decision_tree import NUM_ANSWERS
 from trainables.layers import (
     Dropout,
     GalaxyNetwork,
     SameConv2d,
+    VoteLayer,
     batch_norm,
     initialise_as_keras,
     scaled,
-    vote_fractions,
 )
 
 SOURCE = "student project, Parallel_CNN.ipynb (own design)"
@@ -49,7 +48,7 @@ class ParallelCNN(GalaxyNetwork):
             [nn.Linear(9 * c64, c256), nn.Linear(c256, c128), nn.Linear(c128, c64)]
         )
         self.dropout = Dropout(config.dense_dropout)
-        self.output = nn.Linear(c64, NUM_ANSWERS)
+        self.output = VoteLayer(c64, config.head)
         self.register_buffer("kernel_l2", torch.tensor(config.kernel_l2), persistent=False)
         initialise_as_keras(self)
 
@@ -59,7 +58,8 @@ class ParallelCNN(GalaxyNetwork):
         features = self.stages(features).flatten(1)  # [B, 576]
         for layer in self.dense:
             features = F.relu(layer(features))
-        return vote_fractions(self.output, self.dropout(features))
+        votes: Tensor = self.output(self.dropout(features))
+        return votes
 
     def regularisation(self) -> Tensor:
         """Return kernel_l2 times the sum of the squared weights of the three hidden dense layers.

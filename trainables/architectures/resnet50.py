@@ -64,7 +64,7 @@ def build(config: Config) -> FineTunedNetwork:
     return FineTunedNetwork(
         backbone,
         nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),
-        Head(_CHANNELS, config.head_width, config.head_dropout),
+        Head(_CHANNELS, config.head_width, config.head_dropout, config.head),
         config=config,
         normalisation=input_normalisation(config, IMAGENET_MEAN, IMAGENET_DEVIATION),
         stages=stages_by_prefix(backbone, _STAGES),

@@ -7,14 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search_spaces.simple_cnn import Config
-from trainables.decision_tree import NUM_ANSWERS
 from trainables.layers import (
     Dropout,
     GalaxyNetwork,
+    VoteLayer,
     initialise_as_keras,
     rectified_maximum,
     scaled,
-    vote_fractions,
 )
 
 SOURCE = "student project, Constraints_Test.ipynb (own design)"
@@ -36,7 +35,7 @@ class SimpleCNN(GalaxyNetwork):
         hidden = scaled(512, config.width)
         self.dense = nn.Linear(4 * channels[-1], hidden)
         self.dropout = Dropout(config.dropout)
-        self.output = nn.Linear(hidden, NUM_ANSWERS)
+        self.output = VoteLayer(hidden, config.head)
         initialise_as_keras(self)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -45,7 +44,8 @@ class SimpleCNN(GalaxyNetwork):
         for convolution in self.convolutions:  # 64 -> 31 -> 14 -> 6 -> 2 pixels
             features = rectified_maximum(convolution(features))
         features = F.relu(self.dense(features.flatten(1)))
-        return vote_fractions(self.output, self.dropout(features))
+        votes: Tensor = self.output(self.dropout(features))
+        return votes
 
 
 def build(config: Config) -> SimpleCNN:

@@ -376,7 +376,7 @@ def build(config: Config) -> FineTunedNetwork:
     return FineTunedNetwork(
         backbone,
         nn.Sequential(pool, nn.Flatten()),
-        Head(num_channels, config.head_width or num_channels, config.head_dropout),
+        Head(num_channels, config.head_width or num_channels, config.head_dropout, config.head),
         config=config,
         normalisation=input_normalisation(config, _three(published.mean), _three(published.std)),
         stages=[[f"model.{name}" for name in stage] for stage in stages],

@@ -40,7 +40,7 @@ def build(config: Config) -> FineTunedNetwork:
     return FineTunedNetwork(
         model.features,
         nn.Flatten(),
-        Head(_CHANNELS * map_side**2, config.head_width, config.head_dropout),
+        Head(_CHANNELS * map_side**2, config.head_width, config.head_dropout, config.head),
         config=config,
         normalisation=input_normalisation(config, IMAGENET_MEAN, IMAGENET_DEVIATION),
         stages=stages_by_prefix(model.features, [[str(i) for i in block] for block in _BLOCKS]),

@@ -8,14 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search_spaces.vision_transformer import Config
-from trainables.decision_tree import NUM_ANSWERS
 from trainables.layers import (
     IMAGE_SIDE,
     Dropout,
     GalaxyNetwork,
+    VoteLayer,
     initialise_as_keras,
     scaled,
-    vote_fractions,
 )
 
 SOURCE = "student project, VisionTransformer_B16.ipynb, after Dosovitskiy et al. 2021"
@@ -140,7 +139,7 @@ class VisionTransformer(GalaxyNetwork):
         self.norm = nn.LayerNorm(channels, eps=_LAYER_NORM_EPSILON)
         self.dense = nn.ModuleList([nn.Linear(channels, channels) for _ in range(2)])
         self.dropout = Dropout(config.dense_dropout)
-        self.output = nn.Linear(channels, NUM_ANSWERS)
+        self.output = VoteLayer(channels, config.head)
         initialise_as_keras(self)
         nn.init.uniform_(self.positions, -_POSITION_RANGE, _POSITION_RANGE)
 
@@ -162,7 +161,8 @@ class VisionTransformer(GalaxyNetwork):
         features = self.norm(tokens[:, 0])
         for layer in self.dense:
             features = self.dropout(F.gelu(layer(features)))
-        return vote_fractions(self.output, features)
+        votes: Tensor = self.output(features)
+        return votes
 
 
 def build(config: Config) -> VisionTransformer:

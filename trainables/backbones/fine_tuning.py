@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search_spaces.declaration import PretrainedBackbone
-from trainables.decision_tree import NUM_ANSWERS
 from trainables.layers import (
     Dropout,
     GalaxyNetwork,
+    HeadName,
     ParameterGroup,
+    VoteLayer,
     initialise_as_keras,
-    vote_fractions,
 )
 
 # Mean and standard deviation of ImageNet's pixels in 0..1, by channel; torchvision gives these
@@ -67,27 +67,28 @@ def input_normalisation(
 
 
 class Head(nn.Module):
-    """A head of a hidden ReLU layer, dropout and 37 sigmoids.
+    """A head of a hidden ReLU layer, dropout and the layer of the vote fractions.
 
     The head maps features [B, F] to vote fractions [B, 37] in 0..1.
     """
 
-    def __init__(self, num_features: int, width: int, dropout: float) -> None:
+    def __init__(self, num_features: int, width: int, dropout: float, head: HeadName) -> None:
         """Build the untrained layers with the initial weights of Keras.
 
         num_features: F, number of features. width: number of hidden units. dropout: dropout rate
-        before the output, 0 or more and below 1. The weights are drawn from torch's global random
-        state.
+        before the output, 0 or more and below 1. head: how outputs become vote fractions (see
+        VoteLayer). The weights are drawn from torch's global random state.
         """
         super().__init__()
         self.hidden = nn.Linear(num_features, width)
         self.dropout = Dropout(dropout)
-        self.output = nn.Linear(width, NUM_ANSWERS)
+        self.output = VoteLayer(width, head)
         initialise_as_keras(self)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features [B, F] to vote fractions [B, 37] in 0..1."""
-        return vote_fractions(self.output, self.dropout(F.relu(self.hidden(features))))
+        votes: Tensor = self.output(self.dropout(F.relu(self.hidden(features))))
+        return votes
 
 
 def _forget_kept_biases(network: nn.Module, _: object) -> None:

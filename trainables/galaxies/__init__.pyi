@@ -11,6 +11,7 @@ from .galaxy_sources import GalaxySource as GalaxySource
 from .galaxy_sources import ResidentGalaxies as ResidentGalaxies
 from .galaxy_sources import galaxy_source as galaxy_source
 from .image_batches import as_images as as_images
+from .image_batches import brightened as brightened
 from .image_batches import enlarged as enlarged
 from .image_batches import moved as moved
 from .image_batches import reduced as reduced

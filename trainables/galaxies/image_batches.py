@@ -83,6 +83,14 @@ def moved(images: Tensor, matrices: Tensor) -> Tensor:
     )
 
 
+def brightened(images: Tensor, factors: Tensor) -> Tensor:
+    """Return images [B, C, S, S] in 0..1 times factors [B] of their own; values above 1 become 1.
+
+    factors: 0 or more, on the device of the images.
+    """
+    return (images * factors.to(images.dtype)[:, None, None, None]).clamp_max(1)
+
+
 def _places(matrices: Tensor, side: int) -> Tensor:
     """Return the input coordinates (x, y) of each output pixel, [B, side, side, 2].
 

@@ -7,5 +7,6 @@ from .network import IMAGE_SIDE as IMAGE_SIDE
 from .network import GalaxyNetwork as GalaxyNetwork
 from .network import ParameterGroup as ParameterGroup
 from .network import scaled as scaled
-from .network import vote_fractions as vote_fractions
 from .rectified_pooling import rectified_maximum as rectified_maximum
+from .vote_layer import HeadName as HeadName
+from .vote_layer import VoteLayer as VoteLayer

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from trainables.layers.vote_layer import VoteLayer
+
 IMAGE_SIDE = 64  # pixels; the side for which the notebooks' own networks were built
 
 
@@ -14,10 +16,12 @@ class ParameterGroup:
 
     parameters: the parameters of the group.
     factor: factor on the learning rate, above 0.
+    decays: False if the weight decay of AdamW leaves the parameters alone.
     """
 
     parameters: tuple[nn.Parameter, ...]
     factor: float = 1.0
+    decays: bool = True
 
 
 class GalaxyNetwork(nn.Module):
@@ -66,6 +70,14 @@ class GalaxyNetwork(nn.Module):
         """
         raise TypeError(f"{type(self).__name__} keeps no frozen features")
 
+    def begin_at(self, votes: Tensor) -> None:
+        """Let the predictions of the untrained network begin near `votes`, [37] in 0..1.
+
+        The first bias and the weights of the network's VoteLayer change (see
+        `VoteLayer.begin_at`). StopIteration is raised if the network has no VoteLayer.
+        """
+        next(m for m in self.modules() if isinstance(m, VoteLayer)).begin_at(votes)
+
     def explained_layer(self) -> nn.Module:
         """Return the layer whose output [B, C, h, w] Grad-CAM weighs; here the last nn.Conv2d.
 
@@ -73,21 +85,6 @@ class GalaxyNetwork(nn.Module):
         """
         convolutions = [m for m in self.modules() if isinstance(m, nn.Conv2d)]
         return convolutions[-1]
-
-
-def vote_fractions(output: nn.Linear, features: Tensor) -> Tensor:
-    """Map features [B, F] to vote fractions [B, 37] in 0..1 by a dense layer and a sigmoid.
-
-    output: the dense layer, F to 37. The result has the type of the layer's weights, and is
-    computed in that type even if the rest of the network computes in a lower precision: the
-    rounding of the last layer is not averaged out by a later layer, and the layer is too small for
-    its cost to matter. Only while `torch.export` writes the network to a file, the layer computes
-    in the precision of the layers before it.
-    """
-    if torch.compiler.is_exporting():
-        return torch.sigmoid(output(features))
-    with torch.autocast(features.device.type, enabled=False):
-        return torch.sigmoid(output(features.to(output.weight.dtype)))
 
 
 def scaled(channels: int, width: float) -> int:

@@ -13,3 +13,4 @@ from .prediction import predict as predict
 from .step import EpochSteps as EpochSteps
 from .step import Sums as Sums
 from .training_run import TrainingRun as TrainingRun
+from .views import NumViews as NumViews

@@ -1,4 +1,4 @@
-"""Random rotation, flip, shift, zoom and shear of a whole batch of images at once."""
+"""Random rotation, flip, shift, zoom, shear and brightness of a whole batch of images at once."""
 
 import math
 from dataclasses import dataclass
@@ -7,21 +7,23 @@ import torch
 from torch import Tensor
 
 from search_spaces.declaration import TrainingProtocol
-from trainables.galaxies import moved
+from trainables.galaxies import brightened, moved
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The limits of the random movements of each galaxy.
+    """The limits of the random movements and of the brightness of each galaxy.
 
     Every draw is uniform within plus or minus the limit.
 
     rotation_degrees: limit of the rotation, in degrees.
     flips: True if each galaxy is mirrored left to right with a probability of one half.
     shift_fraction: limit of the shift along each axis, as a fraction of the image's side.
-    zoom_fraction: limit of the zoom, drawn for each axis separately; the zoom factor is 1 plus the
-        draw, and a factor above 1 makes the galaxy smaller.
+    zoom_fraction: limit of the zoom; the zoom factor is 1 plus the draw, and a factor above 1
+        makes the galaxy smaller.
     shear_degrees: limit of the shear, in degrees.
+    zooms_alike: True if one zoom is drawn for both axes.
+    brightness: limit of the relative change of all pixels, below 1.
     """
 
     rotation_degrees: float
@@ -29,6 +31,8 @@ class Augmentation:
     shift_fraction: float
     zoom_fraction: float
     shear_degrees: float
+    zooms_alike: bool = False
+    brightness: float = 0.0
 
     @classmethod
     def of(cls, config: TrainingProtocol) -> "Augmentation":
@@ -45,24 +49,38 @@ class Augmentation:
             shift_fraction=strength * config.shift_fraction,
             zoom_fraction=min(strength * config.zoom_fraction, 0.9),
             shear_degrees=min(strength * config.shear_degrees, 80.0),
+            zooms_alike=config.zoom_axes == "alike",
+            brightness=config.brightness,
         )
 
     @property
+    def moves(self) -> bool:
+        """True if a limit allows a movement."""
+        limits = (self.rotation_degrees, self.shift_fraction, self.zoom_fraction)
+        return any(limits) or bool(self.shear_degrees) or self.flips
+
+    @property
     def does_nothing(self) -> bool:
-        """True if no limit allows any movement, so that every image stays unchanged."""
-        return self == Augmentation(0, False, 0, 0, 0)
+        """True if no limit allows any change, so that every image stays unchanged."""
+        return not self.moves and not self.brightness
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Map images [B, C, S, S] to as many moved images; border pixels are repeated outwards.
+        """Map images [B, C, S, S] in 0..1 to as many changed images in 0..1.
 
-        generator: generator on the CPU from which all movements are drawn. A run on a GPU
-        therefore moves the same galaxies in the same way as a run on a CPU. The result is a new
-        tensor on the device of the images. If no limit allows any movement, nothing is drawn and
-        `images` itself is returned.
+        Border pixels are repeated outwards. generator: generator on the CPU from which all changes
+        are drawn. A run on a GPU therefore changes the same galaxies in the same way as a run on a
+        CPU. The result is a new tensor on the device of the images. If no limit allows any change,
+        nothing is drawn and `images` itself is returned.
         """
-        if self.does_nothing:
-            return images
-        return moved(images, self.matrices(len(images), generator))
+        if self.moves:
+            images = moved(images, self.matrices(len(images), generator))
+        if self.brightness:
+            images = brightened(images, self.factors(len(images), generator).to(images.device))
+        return images
+
+    def factors(self, batch: int, generator: torch.Generator) -> Tensor:
+        """Draw the factors [B] on the pixels, uniform in 1 +- `brightness`, float32 on the CPU."""
+        return 1 + (2 * torch.rand(batch, generator=generator) - 1) * self.brightness
 
     def matrices(self, batch: int, generator: torch.Generator) -> Tensor:
         """Draw affine matrices [B, 2, 3] that map output coordinates to input coordinates.
@@ -76,7 +94,8 @@ class Augmentation:
 
         angle = uniform(math.radians(self.rotation_degrees))
         shear = uniform(math.radians(self.shear_degrees))
-        zoom_x, zoom_y = 1 + uniform(self.zoom_fraction), 1 + uniform(self.zoom_fraction)
+        zoom_x = 1 + uniform(self.zoom_fraction)
+        zoom_y = zoom_x if self.zooms_alike else 1 + uniform(self.zoom_fraction)
         # a shift by a fraction of the side is twice that fraction in coordinates of -1..1
         shift = torch.stack([uniform(2 * self.shift_fraction), uniform(2 * self.shift_fraction)])
         sign = torch.ones(batch)

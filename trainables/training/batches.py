@@ -8,21 +8,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainables.galaxies import GalaxySource, as_images, enlarged, moved, sent
+from trainables.galaxies import GalaxySource, as_images, brightened, enlarged, moved, sent
 from trainables.layers import GalaxyNetwork
 from trainables.training.augmentation import Augmentation
 
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """A batch of b galaxies to train on, whose random movements are drawn already.
+    """A batch of b galaxies to train on, whose random changes are drawn already.
 
-    A part of the batch therefore has the same movements as the whole batch.
+    A part of the batch therefore has the same changes as the whole batch.
 
     source: the galaxies' pixels and vote fractions.
     rows: row numbers [b] in the source, on the device `source.rows_on`.
     movement: affine matrices [b, 2, 3] (see `Augmentation.matrices`) on the device of the source,
         or None if nothing is moved.
+    brightness: factors [b] on the pixels, on the device of the source, or None if there are none.
     features: the frozen backbone's features [b, F] in main memory, or None if no features are
         kept.
     """
@@ -30,6 +31,7 @@ class TrainingBatch:
     source: GalaxySource
     rows: Tensor
     movement: Tensor | None
+    brightness: Tensor | None
     features: NDArray[np.float32] | None
 
     def __len__(self) -> int:
@@ -37,14 +39,15 @@ class TrainingBatch:
         return len(self.rows)
 
     def part(self, chosen: slice) -> "TrainingBatch":
-        """Return the galaxies in a slice of 0..b, with the movements of the whole batch.
+        """Return the galaxies in a slice of 0..b, with their changes in the whole batch.
 
-        The part's rows, movements and features are views of the batch's own.
+        The part's tensors and features are views of the batch's own.
         """
         return replace(
             self,
             rows=self.rows[chosen],
             movement=None if self.movement is None else self.movement[chosen],
+            brightness=None if self.brightness is None else self.brightness[chosen],
             features=None if self.features is None else self.features[chosen],
         )
 
@@ -61,6 +64,8 @@ class TrainingBatch:
         images = as_images(self.source.pixels(self.rows), side)
         if self.movement is not None:
             images = moved(images, self.movement)
+        if self.brightness is not None:
+            images = brightened(images, self.brightness)
         return enlarged(images, side)
 
     def predicted(self, network: GalaxyNetwork) -> Tensor:
@@ -82,7 +87,7 @@ class TrainingBatches:
     source: the galaxies' pixels and vote fractions.
     rows: row numbers [N] of the training galaxies in the source.
     batch_size: galaxies in a batch; the last batch may be smaller.
-    augmentation: the limits of the random movements.
+    augmentation: the limits of the random changes of the images.
     features: memory-mapped features [N, F] in the order of `rows`, or None if the backbone trains,
         the galaxies are moved, or features are not cached.
     """
@@ -101,13 +106,13 @@ class TrainingBatches:
         """Return the first galaxies of the training, without movements, as a batch."""
         rows = sent(self.rows[: self.batch_size], self.source.rows_on)
         features = None if self.features is None else self.features[: self.batch_size]
-        return TrainingBatch(self.source, rows, None, features)
+        return TrainingBatch(self.source, rows, None, None, features)
 
     def drawn(self, generator: torch.Generator) -> Iterator[TrainingBatch]:
-        """Yield the batches of one epoch, in a random order and with random movements.
+        """Yield the batches of one epoch, in a random order and with random changes of the images.
 
-        generator: generator on the CPU that draws the order and the movements. The order and all
-        movements are drawn, and copied to the device that needs them, before the first batch is
+        generator: generator on the CPU that draws the order, the movements and the brightness. All
+        of these are drawn, and copied to the device that needs them, before the first batch is
         yielded. Within a batch the galaxies stand in the order of `rows`.
         """
         order = torch.randperm(len(self.rows), generator=generator).numpy()
@@ -115,14 +120,18 @@ class TrainingBatches:
         slices = [slice(start, start + self.batch_size) for start in starts]
         order = np.concatenate([np.sort(order[chosen]) for chosen in slices])
         rows = sent(self.rows[order], self.source.rows_on)
-        movements = None
-        if not self.augmentation.does_nothing:
+        movements = factors = None
+        if self.augmentation.moves:
             drawn = self.augmentation.matrices(len(order), generator)
             movements = sent(drawn.numpy(), self.source.device)
+        if self.augmentation.brightness:
+            drawn = self.augmentation.factors(len(order), generator)
+            factors = sent(drawn.numpy(), self.source.device)
         for chosen in slices:
             yield TrainingBatch(
                 self.source,
                 rows[chosen],
                 None if movements is None else movements[chosen],
+                None if factors is None else factors[chosen],
                 None if self.features is None else self.features[order[chosen]],
             )

@@ -30,6 +30,8 @@ class EpochReport:
     learning_rate: learning rate of the last step, before any parameter group's own factor.
     seconds: seconds of training and validation together; in a pack, this run's equal share.
     val_question_rmse: validation RMSE of questions 1 to 11, or () if it was not reported.
+    val_rmse_raw: validation RMSE of the weights after the last step, if all other metrics are
+        those of averaged weights; None otherwise.
     micro_batch: the most galaxies that go through the network at once in training, at the end of
         the epoch; None if it was not reported.
     """
@@ -44,36 +46,39 @@ class EpochReport:
     seconds: float
     val_question_rmse: tuple[float, ...] = ()
     micro_batch: int | None = None
+    val_rmse_raw: float | None = None
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
         """Build a report from the mapping that `as_values` returns; ignore other keys.
 
-        A missing number raises KeyError, except that `micro_batch` and the RMSEs of the questions
-        may be missing. The RMSEs of the questions must be given all or not at all: if only some
-        are given, these take the places from question 1 on. A value that is no number raises
-        ValueError or TypeError.
+        A missing number raises KeyError, except that `micro_batch`, `val_rmse_raw` and the RMSEs
+        of the questions may be missing. The RMSEs of the questions must be given all or not at
+        all: if only some are given, these take the places from question 1 on. A value that is no
+        number raises ValueError or TypeError.
         """
         numbers = {name: float(values[name]) for name in _REQUIRED if name != "epoch"}
         names = [f"{_QUESTION}{number}" for number in range(1, NUM_QUESTIONS + 1)]
-        size = values.get("micro_batch")
+        size, raw = values.get("micro_batch"), values.get("val_rmse_raw")
         return cls(
             epoch=int(values["epoch"]),
             **numbers,
             val_question_rmse=tuple(float(values[name]) for name in names if name in values),
             micro_batch=None if size is None else int(size),
+            val_rmse_raw=None if raw is None else float(raw),
         )
 
     def as_values(self) -> dict[str, float]:
         """Return the numbers by name, in the order of a curve file.
 
         The mapping is flat: the RMSE of question 1 is `val_rmse_q1`. The RMSEs of the questions
-        are left out if `val_question_rmse` is (), and `micro_batch` is left out if it is None.
+        are left out if `val_question_rmse` is (), and a number that is None is left out too.
         """
         values: dict[str, float] = {name: getattr(self, name) for name in _REQUIRED[:6]}
         values |= {f"{_QUESTION}{i}": v for i, v in enumerate(self.val_question_rmse, start=1)}
         values |= {"learning_rate": self.learning_rate, "seconds": self.seconds}
-        return values if self.micro_batch is None else {**values, "micro_batch": self.micro_batch}
+        told = {"val_rmse_raw": self.val_rmse_raw, "micro_batch": self.micro_batch}
+        return values | {name: value for name, value in told.items() if value is not None}
 
 
 Curve = Sequence[EpochReport]  # the reports of one training run, the first epoch first

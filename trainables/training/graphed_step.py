@@ -88,8 +88,12 @@ class GraphedStep:
 
         The capture takes no step of the optimiser. A failure is kept in `refusal`.
         """
-        movement = None if batch.movement is None else batch.movement.clone()
-        held = replace(batch, rows=batch.rows.clone(), movement=movement)
+        held = replace(
+            batch,
+            rows=batch.rows.clone(),
+            movement=None if batch.movement is None else batch.movement.clone(),
+            brightness=None if batch.brightness is None else batch.brightness.clone(),
+        )
         self._step.optimiser.zero_grad(set_to_none=True)  # the graph makes its own gradients
         graph = torch.cuda.CUDAGraph()
         try:
@@ -112,6 +116,8 @@ class GraphedStep:
         self._held.rows.copy_(batch.rows)
         if self._held.movement is not None and batch.movement is not None:
             self._held.movement.copy_(batch.movement)
+        if self._held.brightness is not None and batch.brightness is not None:
+            self._held.brightness.copy_(batch.brightness)
         self._graph.replay()
         return self._sums
 

@@ -24,7 +24,12 @@ def build_optimiser(config: TrainingProtocol, network: GalaxyNetwork) -> torch.o
     """
     device = next(network.parameters()).device
     groups = [
-        {"params": list(group.parameters), "factor": group.factor, **_on(device, config)}
+        {
+            "params": list(group.parameters),
+            "factor": group.factor,
+            **_on(device, config),
+            **({} if group.decays else {"weight_decay": 0.0}),
+        }
         for group in network.parameter_groups()
     ]
     if config.optimizer == "adamw":

@@ -10,6 +10,7 @@ from torch import Tensor
 from trainables.device import MicroBatch
 from trainables.galaxies import enlarged, to_images
 from trainables.layers import IMAGE_SIDE, GalaxyNetwork
+from trainables.training.views import NumViews, views
 
 _FEATURES = 512  # galaxies at once if features are the input
 # Images of 64 x 64 pixels at once; of larger images, as many as have the same number of pixels.
@@ -44,13 +45,15 @@ def predict(
     rows: NDArray[np.integer] | None = None,
     *,
     batch: MicroBatch | None = None,
+    num_views: NumViews = 1,
 ) -> NDArray[np.float32]:
     """Return the network's vote fractions [N, 37] for pixels, as a new array in main memory.
 
     network: a network on `device`, which is left in evaluation mode. pixels: uint8 [M, S, S, 3];
     memory-mapped pixels are read one batch at a time. rows: the row numbers [N] to predict, or
     None for all M rows. batch: galaxies predicted at once, or None for the default of
-    `prediction_batch`.
+    `prediction_batch`. num_views: 1, or 8 to average the predictions of the eight rotations by 90
+    degrees and mirrorings of each image, which takes eight times as long.
 
     If memory does not hold a batch, `batch` is halved and stays halved for the caller. OutOfMemory
     is raised if memory does not hold even 1 galaxy, ValueError if there is no galaxy to predict.
@@ -60,8 +63,9 @@ def predict(
     chosen = np.arange(len(pixels)) if rows is None else rows
 
     def predicted(part: slice) -> Tensor:
-        votes: Tensor = network(enlarged(to_images(pixels[chosen[part]], device, side), side))
-        return votes
+        images = enlarged(to_images(pixels[chosen[part]], device, side), side)
+        votes = [network(view) for view in views(images, num_views)]
+        return torch.stack(votes).mean(dim=0) if num_views > 1 else votes[0]
 
     return _in_batches(predicted, len(chosen), batch or prediction_batch(network, device))
 

@@ -18,6 +18,7 @@ from trainables.galaxies import Galaxies, Split, galaxy_source
 from trainables.layers import GalaxyNetwork
 from trainables.training.activation_memory import bound_micro_batch
 from trainables.training.augmentation import Augmentation
+from trainables.training.averaged_weights import AveragedWeights
 from trainables.training.batches import TrainingBatch, TrainingBatches
 from trainables.training.divergence import Diverged, DivergenceWatch
 from trainables.training.epoch_report import EpochReport, best_epoch, why_finished
@@ -72,7 +73,8 @@ class TrainingRun:
     steps_per_epoch: the number of batches in an epoch.
     reports: the report of each trained epoch, the first epoch first.
     best_weights: a copy, on the CPU, of the trained part of the network's state_dict at the best
-        epoch; {} before the first epoch; after `load_state` the tensors of the loaded state.
+        epoch, averaged if the config keeps averaged weights; {} before the first epoch; after
+        `load_state` the tensors of the loaded state.
     """
 
     def __init__(
@@ -103,6 +105,8 @@ class TrainingRun:
         self.network = within_memory(
             lambda: initial_network(config).to(device), f"a network of {config.architecture}"
         )
+        if config.output_bias == "votes":
+            self.network.begin_at(torch.from_numpy(galaxies.target[split.training].mean(axis=0)))
         self.network.to(memory_format=torch.channels_last)
         self._frozen_names = self.network.frozen_names()
         self.optimiser = build_optimiser(config, self.network)
@@ -143,8 +147,16 @@ class TrainingRun:
         self.step = GraphedStep(step, config.batch_size) if device.type == "cuda" else step
         has_features = self._validation_features is not None
         self._prediction_batch = prediction_batch(self.network, device, of_features=has_features)
+        self._averaged = self._averages()
         self.reports: list[EpochReport] = []
         self.best_weights: dict[str, Tensor] = {}
+
+    def _averages(self) -> AveragedWeights | None:
+        """Return the averages of the untrained weights, or None if the config keeps none."""
+        if self.config.kept_weights != "averaged":
+            return None
+        num_steps = self.config.averaging_epochs * self.steps_per_epoch
+        return AveragedWeights(self._moving_tensors(), num_steps)
 
     @property
     def epoch(self) -> int:
@@ -193,7 +205,7 @@ class TrainingRun:
         started = time.perf_counter()
         epoch = self.epoch + 1
         trained = yield from self._train(epoch)
-        report = {"epoch": epoch, **trained, **self._validate()}
+        report = {"epoch": epoch, **trained, **self._validate_both()}
         last_step = epoch * self.steps_per_epoch - 1
         report["learning_rate"] = learning_rate(self.config, last_step, self.steps_per_epoch)
         report["seconds"] = time.perf_counter() - started
@@ -203,7 +215,8 @@ class TrainingRun:
         report["micro_batch"] = self.micro_batch
         self.reports.append(EpochReport.from_values(report))
         if self.best_epoch == epoch:
-            self.best_weights = {k: v.cpu().clone() for k, v in self._moving_state().items()}
+            kept = self._moving_state() if self._averaged is None else self._averaged.state
+            self.best_weights = {k: v.cpu().clone() for k, v in kept.items()}
         return self.reports[-1]
 
     def restore_best_weights(self) -> None:
@@ -235,6 +248,7 @@ class TrainingRun:
             "history": [report.as_values() for report in self.reports],
             "best_weights": self.best_weights,
             "micro_batch": self.micro_batch,
+            **({} if self._averaged is None else {"averaged": self._averaged.as_state()}),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -250,11 +264,18 @@ class TrainingRun:
         self.reports = [EpochReport.from_values(values) for values in _history(state, whole)]
         self.best_weights = dict(state["best_weights"])
         self._micro_batch.size = min(self.micro_batch, state.get("micro_batch", whole))
+        if self._averaged is not None:
+            self._averaged.load_state(state["averaged"])
 
     def _moving_state(self) -> dict[str, Tensor]:
         """Return the part of the network's state_dict that training changes, not as copies."""
         state = self.network.state_dict()
         return {k: v.detach() for k, v in state.items() if k not in self._frozen_names}
+
+    def _moving_tensors(self) -> dict[str, Tensor]:
+        """Return the network's own tensors that training changes, by their state_dict names."""
+        state = self.network.state_dict(keep_vars=True)
+        return {name: state[name] for name in state if name not in self._frozen_names}
 
     def _load_moving(self, weights: dict[str, Tensor]) -> None:
         """Load the part of the network's state_dict that training changes."""
@@ -284,18 +305,32 @@ class TrainingRun:
         squared_sum = torch.zeros((), device=self.device)
         first_step = self.epoch * self.steps_per_epoch
         watch = DivergenceWatch(self.device, epoch)
+        moving = self._moving_tensors()
         for step, batch in enumerate(self._batches.drawn(generator)):
             rate = learning_rate(self.config, first_step + step, self.steps_per_epoch)
             set_learning_rate(self.optimiser, rate)
             for loss, squared in (yield batch):
                 loss_sum += loss
                 squared_sum += squared
+            if self._averaged is not None:
+                self._averaged.follow(moving)
             watch.look(step, loss_sum)
         num_galaxies = len(self.split.training)
         return {
             "train_loss": float(loss_sum) / num_galaxies,
             "train_rmse": float((squared_sum / (num_galaxies * NUM_ANSWERS)).sqrt()),
         }
+
+    def _validate_both(self) -> dict[str, float]:
+        """Return what `_validate` does of the weights that are kept.
+
+        If the averages are kept, the RMSE of the raw weights is added as `val_rmse_raw`.
+        """
+        if self._averaged is None:
+            return self._validate()
+        raw = self._validate()
+        with self._averaged.in_place_of(self._moving_tensors()):
+            return {**self._validate(), "val_rmse_raw": raw["val_rmse"]}
 
     def _validate(self) -> dict[str, float]:
         """Return val_loss and every metric of `evaluate`, its name prefixed with `val_`."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from galaxytune.models import Crop, ImageExplanation
     from trainables.layers import GalaxyNetwork
+    from trainables.training import NumViews
 
 
 def load_model(folder: str | Path) -> "Model":
@@ -116,6 +117,7 @@ class Model:
         images: "NDArray[np.uint8] | str | Path | pd.DataFrame",
         *,
         crop: "Crop" = "training",
+        views: "NumViews" = 1,
         on_progress: Callable[[int], None] | None = None,
         on_skipped: Callable[[str], None] | None = None,
     ) -> "pd.DataFrame":
@@ -139,6 +141,9 @@ class Model:
                 of another field of view or scale than those of the training. ``"training"`` keeps
                 what was kept in the training, and ``"none"`` keeps the largest square. The square
                 is always resized to the size of the images of the training.
+            views: 8 averages the predictions of the eight rotations by 90 degrees and mirrorings
+                of each image, which is more accurate and takes eight times as long; 1 predicts
+                each image as it is.
             on_progress: Is called after each batch of at most 512 images with the number of images
                 predicted so far. Skipped images are not counted.
             on_skipped: Is called, after all predictions, with one text ``NAME: REASON`` for each
@@ -171,7 +176,9 @@ class Model:
         from trainables.galaxies import grouped
 
         given = given_path(images) if isinstance(images, str | Path) else images
-        found = predict_images(self._export, given, crop=crop, on_progress=on_progress)
+        found = predict_images(
+            self._export, given, crop=crop, num_views=views, on_progress=on_progress
+        )
         if on_skipped is not None:
             for one in found.skipped:
                 on_skipped(str(one))

@@ -22,7 +22,7 @@ from search_spaces.declaration import InvalidInput
 
 if TYPE_CHECKING:
     from galaxytune.models import Crop
-    from trainables.training import EpochReport
+    from trainables.training import EpochReport, NumViews
 
 CropOption = Annotated[
     str,
@@ -148,7 +148,17 @@ def export(
 
 
 def predict(
-    export_dir: GivenPath, images: GivenPath, out: GivenPath, crop: CropOption = "training"
+    export_dir: GivenPath,
+    images: GivenPath,
+    out: GivenPath,
+    crop: CropOption = "training",
+    views: Annotated[
+        int,
+        typer.Option(
+            help="8 averages over the rotations by 90 degrees and mirrorings of each image, which "
+            "is more accurate and takes eight times as long; 1 does not."
+        ),
+    ] = 1,
 ) -> None:
     """Predict the vote fractions of images into OUT.csv or OUT.parquet.
 
@@ -161,20 +171,26 @@ def predict(
     size of the training's are used uncut. Of 16 bits a channel the upper 8 are used. Transparent
     pixels are blended with black. An image that cannot be read is skipped and named.
     """
-    predict_with_progress(export_dir, images, out, crop=_crop(crop))
+    predict_with_progress(export_dir, images, out, crop=_crop(crop), views=_views(views))
 
 
 def predict_with_progress(
-    export_dir: Path, images: Path, out: Path, *, crop: "Crop" = "training"
+    export_dir: Path,
+    images: Path,
+    out: Path,
+    *,
+    crop: "Crop" = "training",
+    views: "NumViews" = 1,
 ) -> None:
     """Write the predicted vote fractions of images to a table, and show a progress bar.
 
     export_dir: a folder that `export` or `train` wrote. images: a path that `Model.predict` takes.
     out: the table to write, .csv or .parquet; an older file is replaced. crop: how images are cut.
+    views: 1, or 8 for an average over the symmetries of the square.
     What was done with the images' sizes, the images that were skipped, and the number of
     predictions are printed on standard error.
 
-    InvalidInput is raised if one of the four is wrong, if no image can be read, or if `out`
+    InvalidInput is raised if one of the five is wrong, if no image can be read, or if `out`
     cannot be written there. WorkFailed is raised if memory does not hold one image, or if `out`
     can no longer be written after the work; the predictions are then written elsewhere.
     """
@@ -196,6 +212,7 @@ def predict_with_progress(
             export,
             images,
             crop=crop,
+            num_views=views,
             on_progress=lambda done: bar.update(task, completed=done),
         )
     say(found.framing)
@@ -235,6 +252,15 @@ def explain(
     explanation = api.load_model(export_dir).explain(image, question, crop=kept)
     say(explanation.framing)
     say(f"{explanation} -> {explanation.save(out)}")
+
+
+def _views(number: int) -> "NumViews":
+    """Return the value of `--views`; InvalidInput unless it is 1 or 8."""
+    if number == 1:
+        return 1
+    if number == 8:
+        return 8
+    raise InvalidInput(f"--views is 1 or 8, got {number}")
 
 
 def _crop(text: str) -> "Crop":

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from trainables.galaxies import (
     image_of,
     open_images,
 )
-from trainables.training import predict
+from trainables.training import NumViews, predict
 
 Images = Path | NDArray[np.uint8] | pd.DataFrame
 Batch = tuple[list[str], NDArray[np.uint8]]  # ids, and pixels [b, S, S, 3]
@@ -51,22 +52,26 @@ def predict_images(
     images: Images,
     *,
     crop: Crop = "training",
+    num_views: NumViews = 1,
     on_progress: Callable[[int], None] | None = None,
 ) -> Predictions:
     """Return the predicted vote fractions of images.
 
     export: the exported network, which is moved to the GPU if torch finds a GPU. images: pixels
     [N, H, W, 3] or [H, W, 3] uint8, a galaxy file (npz) with or without votes, or a source for
-    `image_files`. crop: how images are cut, see `Framing`. on_progress: is called after each batch
-    of at most 512 images with the number of images predicted so far; skipped images are not
+    `image_files`. crop: how images are cut, see `Framing`. num_views: 1, or 8 for the average over
+    the rotations by 90 degrees and mirrorings of each image. on_progress: is called after each
+    batch of at most 512 images with the number of images predicted so far; skipped images are not
     counted.
 
     An image file that cannot be read, or whose image is smaller than the crop, is skipped.
-    InvalidInput is raised if the source or the crop is wrong, if none of the images can be read,
-    if a galaxy file holds another part of the survey's images than the training's, or if pixels
-    are empty, smaller than the crop, or of another type or shape. OutOfMemory, a WorkFailed, is
-    raised if memory does not hold one image.
+    InvalidInput is raised if the source, the crop or the views are wrong, if none of the images
+    can be read, if a galaxy file holds another part of the survey's images than the training's, or
+    if pixels are empty, smaller than the crop, or of another type or shape. OutOfMemory, a
+    WorkFailed, is raised if memory does not hold one image.
     """
+    if num_views not in get_args(NumViews):
+        raise InvalidInput(f"views must be 1 or 8, got {num_views!r}")
     framing = Framing(export, crop)
     skipped: list[Skipped] = []
     batches = _batches(framing, images, skipped)
@@ -75,7 +80,8 @@ def predict_images(
     tables: list[pd.DataFrame] = []
     num_done = 0
     for ids, pixels in batches:
-        table = pd.DataFrame(predict(network, pixels, device), columns=list(COLUMNS))
+        votes = predict(network, pixels, device, num_views=num_views)
+        table = pd.DataFrame(votes, columns=list(COLUMNS))
         table.insert(0, "id_str", ids)
         tables.append(table)
         num_done += len(ids)

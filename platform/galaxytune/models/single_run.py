@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from galaxytune.models.export import provenance_of, split_metrics, write_export
-from search_spaces.declaration import InvalidInput, TrainingProtocol
+from search_spaces.declaration import InvalidInput, TrainingProtocol, build
 from trainables.device import training_device, within_memory
 from trainables.files import append_line, load_state, save_state
 from trainables.galaxies import SplitName, fingerprint, open_galaxies, split_galaxies
@@ -72,6 +72,18 @@ def train_single(
     return metrics
 
 
+def _as_today(stored: Any, config: TrainingProtocol) -> Any:
+    """Return a stored task with the defaults of the fields that its version did not have.
+
+    stored: the task of a state, in any form. config: a config of the class that is meant.
+    """
+    try:
+        whole = build(type(config), stored["config"]).model_dump(mode="json")
+        return {**stored, "config": whole}
+    except (InvalidInput, TypeError, KeyError):
+        return stored
+
+
 def _continue(
     run: TrainingRun, out: Path, task: dict[str, Any], on_epoch: Callable[[EpochReport], None]
 ) -> None:
@@ -85,7 +97,7 @@ def _continue(
     state = within_memory(lambda: load_state(out, run.device), "the checkpoint of the training")
     if state is None:
         return
-    if state.get("task") != task:
+    if _as_today(state.get("task"), run.config) != task:
         raise InvalidInput(f"{out} holds the run of another config or of other data; name another")
     run.load_state(state)
     for report in run.reports:

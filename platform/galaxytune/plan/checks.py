@@ -130,14 +130,14 @@ def _check_in_use(
     """
     values = config.model_dump()
     for parameter in hyperparameters(type(config)):
-        needs = parameter.condition
-        if needs is None or parameter.name not in names or needs.field in searched:
+        if parameter.name not in names:
             continue
-        if not parameter.in_use(values):
-            raise InvalidInput(
-                f"{where}: {parameter.name} is used only with {needs.field}={needs.values[0]}; "
-                f"add --set {needs.field}={needs.values[0]}"
-            )
+        for needed in parameter.conditions:
+            if needed.field not in searched and values[needed.field] not in needed.values:
+                setting = f"{needed.field}={needed.values[0]}"
+                raise InvalidInput(
+                    f"{where}: {parameter.name} is used only with {setting}; add --set {setting}"
+                )
 
 
 def _check_grid(plan: "StudyPlan") -> None:

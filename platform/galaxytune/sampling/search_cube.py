@@ -136,11 +136,11 @@ class Axis:
 
 @dataclass(frozen=True)
 class _Need:
-    """The condition under which an axis is in use: another axis has one of some coordinates.
+    """A condition under which an axis is in use: another axis has one of some coordinates.
 
     column: number of the other axis, counted from 0.
     coordinates: the coordinates of the values that the condition names.
-    by_default: whether the axis is in use in a config that does not use the other axis. The field
+    by_default: whether the condition holds in a config that does not use the other axis. The field
         of the other axis then has its default.
     """
 
@@ -164,27 +164,29 @@ class SearchCube:
     def __init__(self, space: SearchSpace) -> None:
         """Make an axis for each scalar of the searched fields of a search space.
 
-        A field is left out if its condition is on a field that is not searched and whose value, a
-        fixed value or the default, does not fulfil the condition.
+        A field is left out if one of its conditions is on a field that is not searched and whose
+        value, a fixed value or the default, does not fulfil the condition.
         """
         prefix, fields = space.prefix, space.config_class.model_fields
         held = {name: field.default for name, field in fields.items()} | dict(space.fixed)
         self.axes: list[Axis] = []
         self._column: dict[str, int] = {}
-        self._needs: list[_Need | None] = []  # one for each axis, None if always in use
+        self._needs: list[list[_Need]] = []  # one list for each axis
         for parameter in space.hyperparameters:
-            need, is_default = None, parameter.in_use(held)
-            if parameter.condition is not None:
-                column = self._column.get(prefix + parameter.condition.field)
-                if column is not None:
-                    wanted = self.axes[column].coordinates_of(parameter.condition.values)
-                    need = _Need(column, wanted, is_default)
-            if need is None and not is_default:
-                continue
-            for entry in parameter.entries():
+            needs: list[_Need] = []
+            is_possible = True
+            for needed in parameter.conditions:
+                column = self._column.get(prefix + needed.field)
+                by_default = held[needed.field] in needed.values
+                if column is None:
+                    is_possible = is_possible and by_default
+                else:
+                    wanted = self.axes[column].coordinates_of(needed.values)
+                    needs.append(_Need(column, wanted, by_default))
+            for entry in parameter.entries() if is_possible else ():
                 self._column[prefix + entry] = len(self.axes)
                 self.axes.append(Axis(prefix + entry, parameter.distribution))
-                self._needs.append(need)
+                self._needs.append(needs)
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
@@ -275,8 +277,8 @@ class SearchCube:
     def _in_use(self, coordinates: Coordinates) -> NDArray[np.bool_]:
         """Return for N configs with coordinates [N, H] whether each scalar is used, as [N, H]."""
         used = ~np.isnan(coordinates)
-        for column, need in enumerate(self._needs):
-            if need is not None:
+        for column, needs in enumerate(self._needs):
+            for need in needs:
                 has_it = np.isin(coordinates[:, need.column], need.coordinates)
                 used[:, column] &= np.where(used[:, need.column], has_it, need.by_default)
         return used

@@ -35,7 +35,8 @@ def numpy_relevance(network: VisionTransformer, image: Tensor, answer: int) -> N
     features = network.norm(tokens[:, 0])
     for dense in network.dense:
         features = F.gelu(dense(features))
-    gradients = torch.autograd.grad(network.output(features)[0, answer], attention)
+    logits = torch.logit(network.output(features))
+    gradients = torch.autograd.grad(logits[0, answer], attention)
     relevance = np.eye(65)
     for weights, gradient in zip(attention, gradients):
         positive = np.maximum((gradient * weights).detach().numpy(), 0).mean(axis=0)  # equation 5

@@ -19,7 +19,7 @@ from tests.support.architectures import ARCHITECTURES, every_architecture
     [
         ("simple_cn", "no architecture 'simple_cn'; did you mean 'simple_cnn'"),
         ("resnet", "no architecture 'resnet'; did you mean 'resnet50'"),
-        ("maxout", "there are: parallel_cnn, resnet50, simple_cnn, timm:NAME"),
+        ("maxout", "there are: parallel_cnn, residual_cnn, resnet50, simple_cnn, timm:NAME"),
         ("timm:", "did you mean 'timm:NAME'"),
         ("vgg16:a", "no architecture 'vgg16:a'"),
     ],

@@ -24,9 +24,11 @@ def test_conditional_fields_are_drawn_only_while_in_use(architecture: str) -> No
         names = {name.removeprefix(f"{architecture}.") for name in trial.params}
         assert ("weight_decay" in names) == (config.optimizer == "adamw")
         assert ("warmup_epochs" in names) == (config.schedule == "cosine")
+        has_coefficients = config.head == "sigmoid"  # a condition on a conditional field
+        assert ("coefficient_sharing" in names) == has_coefficients
         per_question = config.coefficient_sharing == "per_question"
-        assert ("constraint_coefficients.1" in names) == per_question
-        assert ("constraint_coefficient" in names) != per_question
+        assert ("constraint_coefficients.1" in names) == (has_coefficients and per_question)
+        assert ("constraint_coefficient" in names) == (has_coefficients and not per_question)
 
 
 @every_architecture
@@ -40,7 +42,9 @@ def test_fixed_values_are_never_drawn(architecture: str) -> None:
 
 @every_architecture
 def test_a_coefficient_is_drawn_for_each_of_eleven_questions(architecture: str) -> None:
-    ((trial, config),) = drawn(space_of(architecture, coefficient_sharing="per_question"), 1)
+    ((trial, config),) = drawn(
+        space_of(architecture, head="sigmoid", coefficient_sharing="per_question"), 1
+    )
     names = [f"{architecture}.constraint_coefficients.{q}" for q in range(1, 12)]
     assert [n for n in trial.params if "constraint" in n] == names
     assert config.constraint_coefficients == tuple(trial.params[n] for n in names)
@@ -159,20 +163,21 @@ def test_what_an_architecture_recommends_lies_within_its_ranges(architecture: st
 
 
 TIMM = "timm:resnet18.a1_in1k"  # a dot in the name must not cut the names of parameters
+HEADED = {"batch_size", "head"}  # what shapes every network
 
 
 @pytest.mark.parametrize(
     ("name", "values", "shaping"),
     [
-        ("simple_cnn", {"coefficient_sharing": "per_question"}, {"batch_size"}),
-        ("vision_transformer", {}, {"batch_size", "depth", "patch_side", "output_activation"}),
-        (TIMM, {}, {"batch_size", "learning_rate", "unfreeze", "pooling"}),
+        ("simple_cnn", {"coefficient_sharing": "per_question"}, HEADED),
+        ("vision_transformer", {}, {*HEADED, "depth", "patch_side", "output_activation"}),
+        (TIMM, {}, {*HEADED, "learning_rate", "unfreeze", "pooling"}),
         (
             TIMM,
             {"unfreeze": "all"},
-            {"batch_size", "learning_rate", "unfreeze", "pooling", "layer_decay"},
+            {*HEADED, "learning_rate", "unfreeze", "pooling", "layer_decay"},
         ),
-        (TIMM, {"pooling": "avg"}, {"batch_size", "learning_rate", "unfreeze", "pooling"}),
+        (TIMM, {"pooling": "avg"}, {*HEADED, "learning_rate", "unfreeze", "pooling"}),
     ],
 )
 def test_shaping_params_are_those_in_which_a_pack_agrees(
@@ -197,7 +202,9 @@ def test_configs_with_the_same_shaping_params_are_one_pack(architecture: str) ->
 @pytest.mark.parametrize("name", STACKING)
 def test_what_may_differ_within_a_pack_changes_no_shape(name: str) -> None:
     """The fields in which a pack must agree are those that shape the network, and no more."""
-    shaping = {"architecture", "batch_size", "precision", "width"}
+    shaping = {"architecture", "batch_size", "head", "precision", "width"}
+    if name == "residual_cnn":
+        shaping |= {"depth", "input_side"}
     if name == "vision_transformer":
         shaping |= {"depth", "patch_side", "num_heads", "as_published", "output_activation"}
     assert set(shaping_fields(config_class(name))) == shaping

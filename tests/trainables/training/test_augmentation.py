@@ -146,3 +146,19 @@ def test_no_strength_turns_a_galaxy_inside_out() -> None:
     config = config_from_values({"architecture": "parallel_cnn", **values})
     linear = Augmentation.of(config).matrices(2000, chance())[:, :, :2]
     assert torch.linalg.det(linear).min() > 0.1**2 * math.cos(math.radians(80)) * 0.99
+
+
+def test_a_zoom_of_both_axes_alike_keeps_shapes() -> None:
+    matrices = augmentation(zoom_fraction=0.3, zooms_alike=True).matrices(50, chance())
+    torch.testing.assert_close(matrices[:, 0, 0], matrices[:, 1, 1])
+    assert float(matrices[:, 0, 0].std()) > 0.1
+    each = augmentation(zoom_fraction=0.3).matrices(50, chance())
+    assert not torch.allclose(each[:, 0, 0], each[:, 1, 1])
+
+
+def test_brightness_multiplies_all_pixels_of_an_image() -> None:
+    images = torch.full((20, 3, 8, 8), 0.8)
+    bright = augmentation(brightness=0.5)(images, chance())
+    factors = bright[:, 0, 0, 0] / 0.8
+    torch.testing.assert_close(bright, (0.8 * factors)[:, None, None, None].expand_as(bright))
+    assert float(bright.max()) == 1.0 and 0.4 <= float(bright.min()) < 0.6
