@@ -237,3 +237,14 @@ def test_a_state_of_before_there_were_micro_batches_is_whole(start) -> None:
     resumed.load_state(without_micro_batches(old.state()))
     resumed.run_epoch()
     assert [report.micro_batch for report in resumed.reports] == [16, 16]
+
+
+@pytest.mark.parametrize("head", ["sigmoid", "tree_softmax", "tree_softplus"])
+def test_training_may_begin_at_the_mean_votes(start, toys: Galaxies, split: Split, head) -> None:
+    rows = split.validation
+    mean = toys.target[split.training].mean(axis=0)
+    level = rmse(np.tile(mean, (len(rows), 1)), toys.target[rows])
+    begun = start(SIMPLE, head=head, output_bias="votes")
+    assert rmse(predict(begun.network, toys.images, CPU, rows), toys.target[rows]) < 1.1 * level
+    plain = start(SIMPLE, head=head, output_bias="zero")
+    assert rmse(predict(plain.network, toys.images, CPU, rows), toys.target[rows]) > 1.2 * level
