@@ -15,6 +15,7 @@ def test_architectures_are_listed_with_published_counts(
     rows = {row["name"]: row for row in json.loads(capfd.readouterr().out)}
     assert {n: (r["total_parameters"], r["trainable_parameters"]) for n, r in rows.items()} == {
         "parallel_cnn": (1_160_165, 1_159_653),
+        "residual_cnn": (700_245, 697_941),  # not published: galaxytune's own
         "simple_cnn": (522_469, 522_469),
         "vision_transformer": (1_821_477, 1_821_477),
         "resnet50": (27_859_877, 4_272_165),
