@@ -8,7 +8,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search_spaces.residual_cnn import Config
-from trainables.layers import Dropout, GalaxyNetwork, ParameterGroup, VoteLayer, scaled
+from trainables.layers import (
+    Dropout,
+    GalaxyNetwork,
+    ParameterGroup,
+    VoteLayer,
+    initialise_as_keras,
+    scaled,
+)
 
 SOURCE = "galaxytune, after He et al. 2015"
 
@@ -41,6 +48,7 @@ class ResidualCNN(GalaxyNetwork):
         self.blocks = nn.Sequential(*blocks)
         self.dropout = Dropout(config.dropout)
         self.output = VoteLayer(before, config.head)
+        initialise_as_keras(self)  # as all networks that are not pretrained
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images [B, 3, S, S] in 0..1 to vote fractions [B, 37] in 0..1."""
