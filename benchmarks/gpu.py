@@ -55,7 +55,7 @@ _BECOME_PARENT_OF_ORPHANS = 36  # Linux: PR_SET_CHILD_SUBREAPER
 
 @dataclass
 class Part:
-    """What became of one part.
+    """The result of one part of the measurement.
 
     outcome: `done`, `failed`, `stopped at its limit` or `no time left`.
     reason: the end of what a failed part printed, else "".

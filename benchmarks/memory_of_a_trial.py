@@ -34,22 +34,13 @@ def measured(task: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
     import torch
 
+    from benchmarks.packing import made_galaxies
     from search_spaces.declaration import config_from_values
-    from trainables.galaxies import DEFAULT_CROP, Galaxies, Split
-    from trainables.simulation import simulate_galaxies
+    from trainables.galaxies import Split
     from trainables.training import TrainingRun
 
     torch.set_num_threads(task["threads"])
-    toys = simulate_galaxies(NUM_TRAINED + NUM_VALIDATED)
-    galaxies = Galaxies(
-        images=toys.images,
-        target=toys.target,
-        ids=toys.ids,
-        unbiased=None,
-        num_votes=toys.num_votes,
-        crop=DEFAULT_CROP,
-        identity="simulated",
-    )
+    galaxies = made_galaxies(NUM_TRAINED + NUM_VALIDATED)
     rows = np.arange(len(galaxies))
     trained = np.resize(rows[:NUM_TRAINED], 2 * task["batch"])
     split = Split(trained, rows[NUM_TRAINED:], rows[:0])

@@ -32,9 +32,9 @@ SMALL = {
 }
 
 
-def made_galaxies() -> Galaxies:
-    """64 simulated galaxies; a step costs the same whatever they look like."""
-    toys = simulate_galaxies(64, seed=1)
+def made_galaxies(num_galaxies: int = 64) -> Galaxies:
+    """Return simulated galaxies; a step costs the same whatever the galaxies look like."""
+    toys = simulate_galaxies(num_galaxies, seed=1)
     return Galaxies(
         images=toys.images,
         target=toys.target,

@@ -1,4 +1,4 @@
-"""Whether the device computes what it should: GPU beside processor, bfloat16 beside float32.
+"""A comparison of results: GPU with processor, and bfloat16 with float32.
 
 The same config, seed and galaxies are trained on both devices in float32 without TF32, without
 dropout, because each device draws dropout from a generator of its own. The tolerance is on the

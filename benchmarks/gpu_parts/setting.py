@@ -1,4 +1,4 @@
-"""What every part of benchmarks/gpu.py is given, and what it yields."""
+"""The circumstances that each part of benchmarks/gpu.py gets, and the rows that it yields."""
 
 import time
 import traceback
@@ -46,7 +46,7 @@ class Setting:
 
     @property
     def is_gpu(self) -> bool:
-        """Whether the device is a GPU."""
+        """True if the device is a GPU."""
         return self.device.type == "cuda"
 
     @property

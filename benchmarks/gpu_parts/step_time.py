@@ -1,4 +1,4 @@
-"""Where the time of a training step goes, and which ways of taking the step pay.
+"""A profile of a training step, and a comparison of ways to take the step.
 
 Each way takes the steps of a run of its own, in turns with the others. Beside the ways of a step,
 the part measures galaxytune's own step at several batch sizes.

@@ -1,4 +1,4 @@
-"""How galaxytune starts Python, so that no file in the user's folder hides a module.
+"""The start of Python processes such that no file in the user's folder hides a module.
 
 A file such as `random.py` or `wandb.py` in the current folder would be imported in place of the
 module of that name, if the current folder stood on the path of a process.

@@ -23,7 +23,7 @@ _READER = "galaxytune.tracking.wandb_settings"
 
 
 class WandbAnswer(NamedTuple):
-    """What W&B reads on this machine; see `galaxytune.tracking.wandb_settings.report`."""
+    """The settings that W&B reads on this machine (see `wandb_settings.report`)."""
 
     mode: WandbMode | None
     mode_problems: list[str]
