@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ Sums = list[tuple[Tensor, Tensor]]
 # A generator that runs one epoch. The generator yields each batch, is sent the sums of that batch,
 # and returns the report of the epoch.
 EpochSteps = Generator[TrainingBatch, Sums, EpochReport]
+_Outcome = TypeVar("_Outcome")
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,15 @@ class TrainingStep:
         self.optimiser.zero_grad(set_to_none=True)
 
 
-def driven(epoch: EpochSteps, step: Callable[[TrainingBatch], Sums]) -> EpochReport:
-    """Run an epoch to its end by calling `step` with each batch; return the report of the epoch.
+def driven(
+    epoch: Generator[TrainingBatch, Sums, _Outcome], step: Callable[[TrainingBatch], Sums]
+) -> _Outcome:
+    """Run an epoch to its end by calling `step` with each batch; return what the epoch returns.
 
-    epoch: a generator from `TrainingRun.epoch_in_steps` that has not been started. step: takes one
-    step on a batch and returns the sums of the batch. Errors of `step` and of the epoch, such as
-    Diverged and OutOfMemory, are raised unchanged.
+    epoch: a generator of an epoch's batches that has not been started, such as that of
+    `TrainingRun.epoch_in_steps`, which returns the report of the epoch. step: takes one step on a
+    batch and returns the sums of the batch. Errors of `step` and of the epoch, such as Diverged
+    and OutOfMemory, are raised unchanged.
     """
     batch = next(epoch)
     while True:
@@ -105,5 +110,5 @@ def driven(epoch: EpochSteps, step: Callable[[TrainingBatch], Sums]) -> EpochRep
         try:
             batch = epoch.send(sums)
         except StopIteration as end:
-            report: EpochReport = end.value
-            return report
+            outcome: _Outcome = end.value
+            return outcome

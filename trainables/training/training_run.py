@@ -1,7 +1,7 @@
 """The training of one config in plain PyTorch, which can be stopped and resumed at any epoch."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,15 +24,16 @@ from trainables.training.divergence import Diverged, DivergenceWatch
 from trainables.training.epoch_report import EpochReport, best_epoch, why_finished
 from trainables.training.graphed_step import GraphedStep
 from trainables.training.loss import ConstrainedLoss
-from trainables.training.metrics import evaluate
 from trainables.training.optimiser import (
     build_optimiser,
     learning_rate,
     load_optimiser,
     set_learning_rate,
 )
-from trainables.training.prediction import predict, predict_from_features, prediction_batch
 from trainables.training.step import EpochSteps, Sums, TrainingStep, driven
+from trainables.training.validation import Validation
+
+_PREDICTIONS = "best_predictions"  # key of a state
 
 
 def initial_network(config: TrainingProtocol) -> GalaxyNetwork:
@@ -75,6 +76,9 @@ class TrainingRun:
     best_weights: a copy, on the CPU, of the trained part of the network's state_dict at the best
         epoch, averaged if the config keeps averaged weights; {} before the first epoch; after
         `load_state` the tensors of the loaded state.
+    best_predictions: the vote fractions [V, 37] float16 that the best weights predict for the V
+        validation galaxies; None before the first epoch, and after `load_state` of a state whose
+        version kept none.
     """
 
     def __init__(
@@ -88,7 +92,8 @@ class TrainingRun:
     ) -> None:
         """Build network, optimiser and loss on `device`, without training.
 
-        split: the rows of the galaxies for training and validation. The device is set up for this
+        split: the rows of the galaxies for training and validation; the validation part may be
+        empty if only `train_epoch` is called. The device is set up for this
         process (see `prepare_device`), and torch's global random state is set. The features of a
         frozen backbone are computed and written to the cache if they are not there. On a GPU the
         galaxies are copied to its memory if they are small (see `galaxy_source`). On a CPU the
@@ -116,7 +121,14 @@ class TrainingRun:
             name: cached_features(config, self.network, galaxies, rows, device)
             for name, rows in self._parts_with_fixed_features().items()
         }
-        self._validation_features = features.get("validation")
+        self._validation = Validation(
+            self.network,
+            self.loss,
+            galaxies,
+            split.validation,
+            device,
+            features=features.get("validation"),
+        )
         chosen, fixed = split.training, features.get("training")
         self._batches = TrainingBatches(
             galaxy_source(galaxies, device),
@@ -145,11 +157,10 @@ class TrainingRun:
             precision=precision,
         )
         self.step = GraphedStep(step, config.batch_size) if device.type == "cuda" else step
-        has_features = self._validation_features is not None
-        self._prediction_batch = prediction_batch(self.network, device, of_features=has_features)
         self._averaged = self._averages()
         self.reports: list[EpochReport] = []
         self.best_weights: dict[str, Tensor] = {}
+        self.best_predictions: NDArray[np.float16] | None = None
 
     def _averages(self) -> AveragedWeights | None:
         """Return the averages of the untrained weights, or None if the config keeps none."""
@@ -209,15 +220,25 @@ class TrainingRun:
         last_step = epoch * self.steps_per_epoch - 1
         report["learning_rate"] = learning_rate(self.config, last_step, self.steps_per_epoch)
         report["seconds"] = time.perf_counter() - started
-        for name, value in report.items():
-            if not np.isfinite(value):
-                raise Diverged(f"{name} is {value} at epoch {epoch}")
+        _check_finite(report, epoch)
         report["micro_batch"] = self.micro_batch
         self.reports.append(EpochReport.from_values(report))
         if self.best_epoch == epoch:
-            kept = self._moving_state() if self._averaged is None else self._averaged.state
-            self.best_weights = {k: v.cpu().clone() for k, v in kept.items()}
+            self.best_weights = self._kept_weights()
+            self.best_predictions = self._validation.predicted.astype(np.float16)
         return self.reports[-1]
+
+    def train_epoch(self, epoch: int) -> dict[str, float]:
+        """Train one epoch without validation; return `train_loss` and `train_rmse`.
+
+        epoch: number of the epoch, from 1, which decides the learning rate and the random draws.
+        `reports`, `best_weights` and `best_predictions` stay as they are, so that the method does
+        not go together with `run_epoch`. Diverged is raised if a number is not finite, OutOfMemory
+        as in `run_epoch`.
+        """
+        trained = driven(self._train(epoch), self.step)
+        _check_finite(trained, epoch)
+        return trained
 
     def restore_best_weights(self) -> None:
         """Load the best epoch's weights into the network.
@@ -225,6 +246,22 @@ class TrainingRun:
         RuntimeError is raised if no epoch has been trained.
         """
         self._load_moving(self.best_weights)
+
+    def last_weights(self) -> dict[str, Tensor]:
+        """Return the weights of the last step by name, the frozen ones included, on the CPU.
+
+        The weights are the averages if the config keeps averaged weights. The trained weights are
+        copies.
+        """
+        return self.frozen_weights() | self._kept_weights()
+
+    def _kept_weights(self) -> dict[str, Tensor]:
+        """Return a copy, on the CPU, of the trained weights of the last step, or their averages.
+
+        The averages are returned if the config keeps averaged weights.
+        """
+        kept = self._moving_state() if self._averaged is None else self._averaged.state
+        return {name: tensor.cpu().clone() for name, tensor in kept.items()}
 
     def frozen_weights(self) -> dict[str, Tensor]:
         """Return the part of the network's state_dict that training does not change, on the CPU.
@@ -249,6 +286,7 @@ class TrainingRun:
             "best_weights": self.best_weights,
             "micro_batch": self.micro_batch,
             **({} if self._averaged is None else {"averaged": self._averaged.as_state()}),
+            **_as_tensor(self.best_predictions),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -263,6 +301,8 @@ class TrainingRun:
         whole = self.config.batch_size  # of a state that does not name its micro-batch
         self.reports = [EpochReport.from_values(values) for values in _history(state, whole)]
         self.best_weights = dict(state["best_weights"])
+        predicted = state.get(_PREDICTIONS)  # a state of version 0.1.0 has none
+        self.best_predictions = None if predicted is None else predicted.cpu().numpy()
         self._micro_batch.size = min(self.micro_batch, state.get("micro_batch", whole))
         if self._averaged is not None:
             self._averaged.load_state(state["averaged"])
@@ -285,11 +325,11 @@ class TrainingRun:
         """Return the rows of each part of the split whose features stay the same in all epochs.
 
         The keys are `validation` and, if the augmentation does nothing, `training`. The mapping is
-        empty if the network has no frozen features.
+        empty if the network has no frozen features. An empty part is left out.
         """
         if not self.network.has_frozen_features:
             return {}
-        parts = {"validation": self.split.validation}
+        parts = {"validation": self.split.validation} if len(self.split.validation) else {}
         if self.augmentation.does_nothing:
             parts["training"] = self.split.training
         return parts
@@ -303,7 +343,7 @@ class TrainingRun:
         self.network.train()
         loss_sum = torch.zeros((), device=self.device)
         squared_sum = torch.zeros((), device=self.device)
-        first_step = self.epoch * self.steps_per_epoch
+        first_step = (epoch - 1) * self.steps_per_epoch
         watch = DivergenceWatch(self.device, epoch)
         moving = self._moving_tensors()
         for step, batch in enumerate(self._batches.drawn(generator)):
@@ -322,37 +362,27 @@ class TrainingRun:
         }
 
     def _validate_both(self) -> dict[str, float]:
-        """Return what `_validate` does of the weights that are kept.
+        """Return the report of `Validation` for the weights that are kept.
 
         If the averages are kept, the RMSE of the raw weights is added as `val_rmse_raw`.
         """
         if self._averaged is None:
-            return self._validate()
-        raw = self._validate()
+            return self._validation.report()
+        raw = self._validation.report()
         with self._averaged.in_place_of(self._moving_tensors()):
-            return {**self._validate(), "val_rmse_raw": raw["val_rmse"]}
+            return {**self._validation.report(), "val_rmse_raw": raw["val_rmse"]}
 
-    def _validate(self) -> dict[str, float]:
-        """Return val_loss and every metric of `evaluate`, its name prefixed with `val_`."""
-        rows = self.split.validation
-        voted = self.galaxies.target[rows]
-        predicted = self._predict_validation()
-        with torch.no_grad():
-            penalty = self.loss(
-                torch.from_numpy(predicted).to(self.device),
-                torch.from_numpy(voted).to(self.device),
-            )
-            loss = float(penalty + self.network.regularisation())
-        report = {f"val_{name}": value for name, value in evaluate(predicted, voted).items()}
-        return {"val_loss": loss, **report}
 
-    def _predict_validation(self) -> NDArray[np.float32]:
-        """Return the network's vote fractions [N, 37] for the N validation galaxies."""
-        network, batch = self.network, self._prediction_batch
-        if self._validation_features is not None:
-            return predict_from_features(network, self._validation_features, self.device, batch)
-        rows = self.split.validation
-        return predict(network, self.galaxies.images, self.device, rows, batch=batch)
+def _check_finite(numbers: Mapping[str, float], epoch: int) -> None:
+    """Raise Diverged, which names the number, if a number of an epoch is not finite."""
+    for name, value in numbers.items():
+        if not np.isfinite(value):
+            raise Diverged(f"{name} is {value} at epoch {epoch}")
+
+
+def _as_tensor(predicted: NDArray[np.float16] | None) -> dict[str, Tensor]:
+    """Return the part of a state that holds the best predictions; {} for None."""
+    return {} if predicted is None else {_PREDICTIONS: torch.from_numpy(predicted)}
 
 
 def _history(state: dict[str, Any], whole: int) -> list[dict[str, float]]:

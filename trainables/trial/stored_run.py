@@ -5,7 +5,15 @@ from typing import Any
 
 from search_spaces.declaration import config_from_values
 from trainables.device import memory_share, training_device, within_memory
-from trainables.files import BEST, load_state, save_best, save_frozen, save_state
+from trainables.files import (
+    BEST,
+    drop_predictions,
+    load_state,
+    save_best,
+    save_frozen,
+    save_predictions,
+    save_state,
+)
 from trainables.galaxies import Galaxies, Split
 from trainables.training import TrainingRun
 from trainables.trial.task import TrialTask
@@ -42,8 +50,8 @@ class StoredRun:
     def resume(self) -> None:
         """Load the last checkpoint, so that the run continues after it.
 
-        The best weights in the trial's folder are written again from the checkpoint. Without a
-        checkpoint the run begins at epoch 1, and best weights in the folder are deleted. A damaged
+        The best weights in the trial's folder, and what these predict, are written again from the
+        checkpoint. Without a checkpoint the run begins at epoch 1, and both are deleted. A damaged
         checkpoint counts as none and is renamed (see `load_state`). OSError is raised if a file
         cannot be read or written.
         """
@@ -52,20 +60,32 @@ class StoredRun:
         )
         if state is None:
             (self._folder / BEST).unlink(missing_ok=True)  # from an unreported epoch
+            drop_predictions(self._folder)
             return
         self.run.load_state(state)
-        # written again, because a crash may have left the best weights of a later epoch
-        save_best(self._folder, self.run.best_weights, self._frozen)
+        self._keep_best()  # again, because a crash may have left those of a later epoch
 
     def keep(self) -> None:
         """Store the state of the run, and its best weights if the last epoch is the best.
 
-        The trial's folder is made if it does not exist. OSError is raised if a file cannot be
+        What the best weights predict for the validation galaxies is stored with them. The trial's
+        folder is made if it does not exist. OSError is raised if a file cannot be
         written.
         """
         if self.run.best_epoch == self.run.epoch:
-            save_best(self._folder, self.run.best_weights, self._frozen)
+            self._keep_best()
         save_state(self._folder, self.run.state())
+
+    def _keep_best(self) -> None:
+        """Write the best weights, and their predictions unless the run was resumed without any.
+
+        Earlier predictions are deleted before the weights are replaced, so that a crash leaves no
+        predictions of other weights. OSError is raised if a file cannot be written.
+        """
+        drop_predictions(self._folder)
+        save_best(self._folder, self.run.best_weights, self._frozen)
+        if self.run.best_predictions is not None:
+            save_predictions(self._folder, self.run.best_predictions)
 
     def reports(self) -> list[dict[str, Any]]:
         """Return the report of each epoch trained, as values by name; [] before the first epoch.
