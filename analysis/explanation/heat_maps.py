@@ -16,11 +16,11 @@ from analysis.explanation.receptive_field import cells_on_image, enlarged_map
 from search_spaces.declaration import InvalidInput
 from trainables.decision_tree import QUESTIONS, SLICES, Question
 from trainables.device import MicroBatch
-from trainables.galaxies import enlarged, to_images
+from trainables.galaxies import enlarged, reduced, to_images
 from trainables.layers import GalaxyNetwork
-from trainables.training import predict
+from trainables.training import EnsembleNetwork, predict
 
-Method = Literal["Grad-CAM", "attention relevance"]
+Method = Literal["Grad-CAM", "attention relevance", "Grad-CAM and attention relevance"]
 _BATCH_PIXELS = 64 * 64**2  # at once: 64 images with a side of 64 pixels, or 5 of 224
 
 
@@ -31,7 +31,8 @@ class Explanation:
     heat: heat map [S, S] float32 in 0..1, where S is the network's `image_side` in pixels. The
     maximum is 1, unless the map is 0 everywhere.
     answer: index of the explained answer among the 37 vote fractions, 0..36.
-    method: name of the method that made the heat map.
+    method: name of the method that made the heat map; both names for an ensemble whose members
+        were explained by different methods.
     """
 
     heat: NDArray[np.float32]
@@ -100,10 +101,28 @@ def explain(
     the sigmoid, p(1 - p): a scaled Grad-CAM does not depend on this factor, but the relevance
     would lose the part from attention as p approaches 0 or 1. A fraction within 1.2e-7 of 0 or 1
     has no gradient, and its heat map is 0 everywhere.
+
+    The heat map of an ensemble is the mean of its members' heat maps for the same answer, by the
+    weights of the members and at the ensemble's `image_side`, divided by its own maximum.
     """
     if len(pixels) == 0:
         return []
     answers = torch.from_numpy(explained_answers(_predicted(network, pixels, device), question))
+    heat, method = _heat_for(network, pixels, answers, device)
+    numbers: NDArray[np.float32] = heat.float().cpu().numpy()
+    return [Explanation(one, int(answer), method) for one, answer in zip(numbers, answers)]
+
+
+def _heat_for(
+    network: GalaxyNetwork, pixels: NDArray[np.uint8], answers: Tensor, device: torch.device
+) -> tuple[Tensor, Method]:
+    """Return heat maps [N, S, S] in 0..1 for one answer of each image, and their method.
+
+    answers: column, 0..36, of the explained answer of each image, [N], on the CPU. S is the side
+    of the network's images. The other arguments and the errors are those of `explain`.
+    """
+    if isinstance(network, EnsembleNetwork):
+        return _mean_heat(network, pixels, answers, device)
     side = network.image_side
 
     def attempt(batch: int) -> tuple[list[Tensor], Method]:
@@ -121,8 +140,25 @@ def explain(
         parts, method = size.fitting(len(pixels), attempt)
     by_attention = method == "attention relevance"
     cells = None if by_attention else cells_on_image(network, network.explained_layer())
-    heat = _scaled(enlarged_map(torch.cat(parts), cells, side))
-    return [Explanation(one, int(answer), method) for one, answer in zip(heat, answers)]
+    return _scaled(enlarged_map(torch.cat(parts), cells, side)), method
+
+
+def _mean_heat(
+    network: EnsembleNetwork, pixels: NDArray[np.uint8], answers: Tensor, device: torch.device
+) -> tuple[Tensor, Method]:
+    """Return the mean heat maps [N, S, S] in 0..1 of an ensemble's members, and their method.
+
+    The arguments and the errors are those of `_heat_for`.
+    """
+    side = network.image_side
+    total = torch.zeros(len(pixels), side, side, device=device)
+    methods: set[Method] = set()
+    for member, weight in network.weighted():
+        heat, method = _heat_for(member, pixels, answers, device)
+        total += weight * enlarged(reduced(heat[:, None], side), side)[:, 0]
+        methods.add(method)
+    both: Method = "Grad-CAM and attention relevance"
+    return _scaled(total), methods.pop() if len(methods) == 1 else both
 
 
 def _predicted(
@@ -176,12 +212,11 @@ def _maps(network: GalaxyNetwork, images: Tensor, answers: Tensor) -> tuple[Tens
     return maps.detach()[:, 0], "Grad-CAM"
 
 
-def _scaled(heat: Tensor) -> NDArray[np.float32]:
-    """Return maps of heat [B, S, S] >= 0, each divided by its own maximum, as float32 in 0..1.
+def _scaled(heat: Tensor) -> Tensor:
+    """Return maps of heat [B, S, S] >= 0, each divided by its own maximum, in 0..1.
 
     A map of zeros stays a map of zeros.
     """
     most = heat.amax(dim=(1, 2), keepdim=True)
     scaled = torch.where(most > 0, heat / most.clamp_min(torch.finfo(heat.dtype).tiny), 0)
-    result: NDArray[np.float32] = scaled.clamp(0, 1).float().cpu().numpy()
-    return result
+    return scaled.clamp(0, 1)

@@ -19,6 +19,7 @@ from .constraint_study import coefficient_results as coefficient_results
 from .constraint_study import constraint_trials as constraint_trials
 from .constraint_study import save_tables as save_tables
 from .constraint_study import trial_table as trial_table
+from .ensemble_selection import select_ensemble as select_ensemble
 from .galaxy_file_check import check_galaxy_file as check_galaxy_file
 from .hyperparameter_importance import SearchedField as SearchedField
 from .hyperparameter_importance import complete_trials as complete_trials
@@ -27,6 +28,7 @@ from .hyperparameter_importance import (
 )
 from .hyperparameter_importance import searched_fields as searched_fields
 from .intervals import mean_interval as mean_interval
+from .intervals import paired_rmse_difference as paired_rmse_difference
 from .intervals import rmse_interval as rmse_interval
 from .reference_values import ASSUMED_VOTES as ASSUMED_VOTES
 from .reference_values import PUBLISHED as PUBLISHED

@@ -1,6 +1,7 @@
 from .augmentation import Augmentation as Augmentation
 from .batches import TrainingBatch as TrainingBatch
 from .divergence import Diverged as Diverged
+from .ensemble_network import EnsembleNetwork as EnsembleNetwork
 from .epoch_report import Curve as Curve
 from .epoch_report import EpochReport as EpochReport
 from .epoch_report import best_epoch as best_epoch
@@ -10,6 +11,8 @@ from .metrics import evaluate as evaluate
 from .metrics import mean_vector_rmse as mean_vector_rmse
 from .metrics import rmse as rmse
 from .prediction import predict as predict
+from .refit import refit as refit
+from .refit import refit_epochs as refit_epochs
 from .step import EpochSteps as EpochSteps
 from .step import Sums as Sums
 from .training_run import TrainingRun as TrainingRun

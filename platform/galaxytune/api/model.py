@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from galaxytune.models import Crop, ImageExplanation
+    from galaxytune.models import Crop, ExportedMember, ImageExplanation
     from trainables.layers import GalaxyNetwork
     from trainables.training import NumViews
 
@@ -23,15 +23,15 @@ def load_model(folder: str | Path) -> "Model":
     The call changes torch's global random state.
 
     Args:
-        folder: The folder with ``config.yaml``, ``model.safetensors`` and ``provenance.json``;
-            ``metrics.json`` may be missing.
+        folder: The folder with ``config.yaml``, ``model.safetensors`` and ``provenance.json``, or
+            the folder of an ensemble; ``metrics.json`` may be missing.
 
     Returns:
         The model, on the CPU.
 
     Raises:
-        InvalidInput: One of the three files is missing, or a file is damaged, or the weights do
-            not fit the config.
+        InvalidInput: One of the needed files is missing, or a file is damaged, or weights do not
+            fit their config.
 
     Example:
         >>> import galaxytune
@@ -63,16 +63,39 @@ class Model:
         self._export = export
 
     def __repr__(self) -> str:
-        """Return the architecture and, unless the metrics lack it, the validation RMSE."""
+        """Return the architecture and, unless the metrics lack it, the validation RMSE.
+
+        An ensemble is shown as `ensemble of 3 networks`.
+        """
         rmse = self.metrics.get("validation", {}).get("rmse")
         told = "" if rmse is None else f", validation RMSE {rmse:.4f}"
-        return f"<Model {self.config.architecture}{told}>"
+        return f"<Model {self.label}{told}>"
+
+    @property
+    def label(self) -> str:
+        """The architecture, or for an ensemble a text such as `ensemble of 3 networks`."""
+        label: str = self._export.label
+        return label
 
     @property
     def config(self) -> TrainingProtocol:
-        """The frozen config that was trained."""
+        """The frozen config that was trained.
+
+        For an ensemble the config is that of the first of `members`, which has the largest weight.
+        """
         config: TrainingProtocol = self._export.config
         return config
+
+    @property
+    def members(self) -> "tuple[ExportedMember, ...]":
+        """The members of an ensemble, the largest weight first; () for a single network.
+
+        Each member has ``config``, the frozen config that was trained, ``weight`` in 0..1, and
+        ``entry`` with ``picks``, ``study``, ``trial``, ``architecture``, ``val_rmse`` (of the
+        member alone, before any refit) and ``best_epoch``.
+        """
+        members: tuple[ExportedMember, ...] = self._export.members
+        return members
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -82,7 +105,10 @@ class Model:
         ``mean_vector_rmse``, ``tree_residual`` and ``rmse_q1`` to ``rmse_q11``. ``best_epoch`` is
         counted from 1. A model of `Study.export` also has ``test``, with the same keys as
         ``validation`` or None without test galaxies, ``noise_floor``, and ``published_val_rmse``,
-        None if no trial with a published config is complete. The dict is not a copy.
+        None if no trial with a published config is complete. An ensemble has no ``best_epoch``;
+        its ``ensemble`` says what it gains, with ``num_picks``, ``over_best`` and ``over_seeds``.
+        ``refit`` is there if the weights were trained again on all galaxies with votes: all
+        metrics are then those of the model before the refit. The dict is not a copy.
         """
         metrics: dict[str, Any] = self._export.metrics
         return metrics
@@ -91,7 +117,8 @@ class Model:
     def provenance(self) -> dict[str, Any]:
         """The origin of the model: the content of ``provenance.json`` by name.
 
-        The names are ``study`` and ``trial`` (both None for a model of `train`),
+        The names are ``study`` and ``trial`` (both None for a model of `train`, ``trial`` None
+        for an ensemble),
         ``data_fingerprint``, ``versions`` of Python and packages, ``git_commit``, which may be
         None, ``preprocessing`` with ``crop`` and ``side`` in pixels and ``resize``, and
         ``largest_difference_by_file``, which compares ``model.onnx`` and ``model.pt2`` with the
@@ -105,9 +132,10 @@ class Model:
         """The network itself, a torch.nn.Module; every access returns the same object.
 
         The network maps images [B, 3, S, S] float32 in 0..1 to vote fractions [B, 37] in 0..1,
-        where S is the network's `image_side` in pixels. A loaded network is on the CPU and in
-        evaluation mode. `predict` and `explain` move the network to the GPU if torch finds a GPU,
-        and `predict` puts it into evaluation mode again.
+        where S is the network's `image_side` in pixels. The network of an ensemble averages its
+        members and has the side of the images of the training. A loaded network is on the CPU and
+        in evaluation mode. `predict` and `explain` move the network to the GPU if torch finds a
+        GPU, and `predict` puts it into evaluation mode again.
         """
         network: GalaxyNetwork = self._export.network
         return network

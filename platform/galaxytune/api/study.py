@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from analysis.records import TrialRecord
     from galaxytune.driver import Confirmation
-    from galaxytune.models import ModelFormat
+    from galaxytune.models import ModelFormat, NumPicks
     from galaxytune.study import StudyStatus
     from galaxytune.tracking import StudyObserver
 
@@ -422,10 +422,13 @@ class Study:
         self,
         out_dir: str | Path,
         *,
+        ensemble: "NumPicks | None" = None,
+        refit: bool = False,
         formats: "ModelFormat | Collection[ModelFormat]" = "folder",
         data: str | Path | None = None,
+        on_step: Callable[[str], None] | None = None,
     ) -> "Model":
-        """Write the best config with weights, metrics, provenance and a model card.
+        """Write the best config, or an ensemble, with weights, metrics and a model card.
 
         The best config is that of the best complete trial. The predictions and the metrics for the
         test galaxies are computed once and kept in the study's own report folder.
@@ -433,23 +436,34 @@ class Study:
         Args:
             out_dir: Folder for the model, which is made if it does not exist. The files of an
                 earlier export are replaced; its ``model.onnx`` and ``model.pt2`` are deleted.
+            ensemble: None for the best trial alone. A number of picks, or ``"auto"`` for the best
+                of at most 50, for an ensemble that predicts the mean of its picks. The members are
+                picked one after the other, with replacement, by the RMSE of the mean on the
+                validation galaxies, among the complete trials whose weights are kept, those of
+                `confirm` included. ``metrics["ensemble"]`` says what the ensemble gains.
+            refit: True to train the config, or each member, again on all galaxies with votes,
+                those of validation and test included. A config with a cosine schedule is trained
+                for all its epochs, any other for as many as its best epoch. The metrics are those
+                of the model before the refit.
             formats: What is written besides the folder's own files: ``onnx`` adds ``model.onnx``
                 and ``torch`` adds ``model.pt2``. Each of the two files maps images [B, 3, S, S]
                 float32 in 0..1, where S is the side of the training images in pixels, to vote
                 fractions [B, 37] without galaxytune; the model card shows how.
             data: The study's galaxy file, if it is no longer where the plan says. A file with
                 other arrays is refused. The plan stays as it is.
+            on_step: Is called with a sentence about the choice of an ensemble, and after each
+                epoch of a refit.
 
         Returns:
             The exported model, loaded from the folder.
 
         Raises:
-            InvalidInput: No trial is complete, the weights are gone, the data has changed, a
-                format is unknown, or the folder cannot be written.
+            InvalidInput: No trial is complete, the weights are gone, the data has changed, the
+                ensemble or a format is wrong, or the folder cannot be written.
             WorkFailed: PyTorch cannot write the network in a format, memory does not hold a
-                prediction, or the written file would differ from the model by more than 1e-5 in a
-                vote fraction. A larger difference passes only if the rounding of float32 explains
-                it.
+                prediction, a refit diverges, or the written file would differ from the model by
+                more than 1e-5 in a vote fraction. A larger difference passes only if the rounding
+                of float32 explains it.
             OSError: The disk refuses for another reason than permission, such as a full disk.
 
         Example:
@@ -458,11 +472,11 @@ class Study:
             >>> model.config.architecture
             'simple_cnn'
         """
-        from galaxytune.models import export_best
+        from galaxytune.models import export_study
 
         with data_at([self.folder], data), writing_to_a_given_place():
             out = given_path(out_dir)
-            export_best(self.folder, out, formats=formats)
+            export_study(self.folder, out, ensemble, formats=formats, refit=refit, on_step=on_step)
         return load_model(out)
 
     def leaderboard_figure(self) -> "Figure":

@@ -21,7 +21,7 @@ from galaxytune.cli.terminal import print_json, progress_bar, say, show_table
 from search_spaces.declaration import InvalidInput
 
 if TYPE_CHECKING:
-    from galaxytune.models import Crop
+    from galaxytune.models import Crop, NumPicks
     from trainables.training import EpochReport, NumViews
 
 CropOption = Annotated[
@@ -129,20 +129,50 @@ def export(
             help="onnx also writes model.onnx, torch also writes model.pt2. Repeatable.",
         ),
     ] = None,
+    ensemble: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|K",
+            help="Write an ensemble of K picks among the trials with weights, auto for the best "
+            "of at most 50 picks. Default: the best trial alone.",
+        ),
+    ] = None,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit",
+            help="Train the config, or each member, again on all galaxies with votes, those of "
+            "validation and test included; the metrics stay those of the model before.",
+        ),
+    ] = False,
     data: MovedData = None,
     storage: Storage = STUDIES,
 ) -> None:
     """Write the best config of a study with weights, metrics, provenance and a model card.
 
-    NAME is the study, and OUT_DIR is the folder to write.
+    NAME is the study, and OUT_DIR is the folder to write. With --ensemble the folder holds an
+    ensemble of the study's trials, which is used like one model.
     """
     from galaxytune import api
+    from galaxytune.models import gain_sentences, refit_sentence
 
     study = api.open_study(name, storage=storage)
-    model = study.export(out_dir, formats=[form.value for form in formats or ()], data=data)
+    model = study.export(
+        out_dir,
+        ensemble=_picks(ensemble),
+        refit=refit,
+        formats=[form.value for form in formats or ()],
+        data=data,
+        on_step=say,
+    )
     trial, rmse = model.provenance["trial"], model.metrics["validation"]["rmse"]
-    architecture = model.config.architecture
-    say(f"trial {trial} ({architecture}, validation RMSE {rmse:.4f}) -> {out_dir}")
+    told = f"trial {trial} ({model.config.architecture}"
+    if model.members:
+        told = f"{model.label} ({model.metrics['ensemble']['num_picks']} picks"
+    say(f"{told}, validation RMSE {rmse:.4f}) -> {out_dir}")
+    for sentence in (*gain_sentences(model.metrics), refit_sentence(model.metrics)):
+        if sentence:
+            say(sentence)
     for file, difference in model.provenance["largest_difference_by_file"].items():
         say(f"{file} differs from the model by at most {difference:.1e} in a vote fraction")
 
@@ -252,6 +282,15 @@ def explain(
     explanation = api.load_model(export_dir).explain(image, question, crop=kept)
     say(explanation.framing)
     say(f"{explanation} -> {explanation.save(out)}")
+
+
+def _picks(text: str | None) -> "NumPicks | None":
+    """Return the value of `--ensemble`; InvalidInput unless it is `auto` or a number from 1."""
+    if text is None or text == "auto":
+        return text  # type: ignore[return-value]
+    if not text.isdecimal() or int(text) < 1:
+        raise InvalidInput(f"--ensemble is auto or a number of picks from 1, not {text!r}")
+    return int(text)
 
 
 def _views(number: int) -> "NumViews":

@@ -10,13 +10,20 @@ from analysis.statistics import mean_interval
 from galaxytune.cluster import ClusterAddress
 from galaxytune.driver.run import run_study
 from galaxytune.plan import StudyPlan, make_plan
-from galaxytune.study import StudyFolder, check_data_unchanged, new_study, open_folder
+from galaxytune.study import (
+    StudyFolder,
+    check_data_unchanged,
+    confirmation_name,
+    new_study,
+    open_folder,
+)
 from galaxytune.tracking import StudyObserver
 from search_spaces.declaration import InvalidInput, check_whole_number
 
 _FIRST_SEED = 1000  # added to the search's seed, so that no trial repeats a lucky seed
 # the keys that the new plan takes from the study's plan; the other keys get their defaults
-_KEPT = ("data", "split", "num_galaxies", "cpus_per_trial", "gpus_per_trial", "wandb")
+_KEPT = {"data", "split", "num_galaxies", "cpus_per_trial", "gpus_per_trial", "wandb"}
+_KEPT |= {"checkpoint_quota_gb"}
 
 
 class ConfirmedTrial(JsonDocument):
@@ -87,9 +94,10 @@ def confirmation_plan(plan: StudyPlan, chosen: Sequence[TrialRecord], num_seeds:
     are 1000, 1001, ... above the seed of `plan`.
 
     The new plan is a grid of the configs and seeds. Data, split, number of galaxies, CPUs and GPUs
-    of a trial, and the mode of W&B are those of `plan`; all other keys have their defaults. The
-    name is NAME-confirm-NUM_SEEDS. InvalidInput is raised if the name is longer than 80
-    characters.
+    of a trial, the mode of W&B and the quota of the checkpoints are those of `plan`. The weights
+    of all trials are kept, because an ensemble may have these trials as members, and is compared
+    with seeds of the winner. All other keys have their defaults. The name is
+    NAME-confirm-NUM_SEEDS. InvalidInput is raised if the name is longer than 80 characters.
     """
     seeds = [_FIRST_SEED + plan.seed + i for i in range(num_seeds)]
     grid = [
@@ -98,8 +106,15 @@ def confirmation_plan(plan: StudyPlan, chosen: Sequence[TrialRecord], num_seeds:
     ]
     values = {name: value for name, value in plan.model_dump().items() if name in _KEPT}
     architectures = sorted({record.architecture for record in chosen})
-    name = f"{plan.name}-confirm-{num_seeds}"
-    return make_plan({**values, "name": name, "architectures": architectures, "grid": grid})
+    return make_plan(
+        {
+            **values,
+            "name": confirmation_name(plan.name, num_seeds),
+            "architectures": architectures,
+            "grid": grid,
+            "keep_checkpoints": num_seeds * len(chosen),
+        }
+    )
 
 
 def confirm_study(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.explanation import Explanation, Method, explain, find_question
-from galaxytune.models.export import Export
+from galaxytune.models.export_folder import Export
 from galaxytune.models.framing import Crop, Framing
 from search_spaces.declaration import InvalidInput, check_regular, given_path
 from trainables.decision_tree import Question, answer_name
@@ -28,8 +28,8 @@ _SUFFIXES = (".png", ".pdf")
 class ImageExplanation:
     """An explanation of a network's answer to a question about an image.
 
-    label: the architecture and the image's file name, such as `simple_cnn, galaxy.jpg`; for pixels
-        the name is `an array`.
+    label: the architecture, or `ensemble of 3 networks`, and the image's file name, such as
+        `simple_cnn, galaxy.jpg`; for pixels the name is `an array`.
     question: the question that was asked.
     explained: the heat map, and the answer to `question` with the highest predicted vote fraction.
     pixels: the image [s, s, 3] uint8, cut and reduced to the size s of the training images. The
@@ -60,7 +60,10 @@ class ImageExplanation:
 
     @property
     def method(self) -> Method:
-        """The method that computed the heat map: `Grad-CAM` or `attention relevance`."""
+        """The method that computed the heat map: `Grad-CAM` or `attention relevance`.
+
+        The method is `Grad-CAM and attention relevance` for an ensemble whose members need both.
+        """
         return self.explained.method
 
     @property
@@ -133,7 +136,7 @@ def explain_image(
     network = export.network.to(device)
     predicted = predict(network, pixels[None], device)[0]
     explained = explain(network, pixels[None], asked, device)[0]
-    label = f"{export.config.architecture}, {name}"
+    label = f"{export.label}, {name}"
     return ImageExplanation(label, asked, explained, pixels, predicted, framing.sentence())
 
 

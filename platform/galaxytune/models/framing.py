@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from galaxytune.models.export import Export
+from galaxytune.models.export_folder import Export
 from search_spaces.declaration import InvalidInput
 from trainables.galaxies import cut_image
 

@@ -1,14 +1,16 @@
 """The model card of an export: a page in Markdown on what the model is and how to use it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from galaxytune.models.export_folder import ExportedMember, ensemble_label
+from galaxytune.models.export_sentences import gain_sentences, refit_sentence
 from search_spaces.declaration import TrainingProtocol, to_yaml
 
 _TEMPLATE = """\
-# {architecture}: vote fractions of the Galaxy Zoo 2 decision tree
+# {title}: vote fractions of the Galaxy Zoo 2 decision tree
 
-A network that maps one galaxy image ({side} x {side} pixels, RGB) to 37 vote fractions, the
+{what} maps one galaxy image ({side} x {side} pixels, RGB) to 37 vote fractions, the
 answers that a crowd would give to the 11 questions of the Galaxy Zoo 2 decision tree.
 
 ## Use
@@ -22,22 +24,19 @@ pixels and then reduced to {side} x {side} pixels. The images of an npz must hav
 pixels.
 {portable}
 ## Metrics
-
+{refit}
 | part | galaxies | RMSE | 95 % interval | mean vector | mean tree residual |
 |---|---|---|---|---|---|
 {rows}
 RMSE is over all N x 37 values. The interval is a bootstrap over galaxies of this one trained
-network; it does not hold the scatter between seeds. "Mean vector" is the RMSE of predicting
+model; it does not hold the scatter between seeds. "Mean vector" is the RMSE of predicting
 the part's own mean for every galaxy.{test_note}
-
+{gains}
 ## Where it comes from
 
-Study {study}, trial {trial}; data {fingerprint}; commit {commit}.
+Study {study}, {trained}; data {fingerprint}; commit {commit}.
 
-## Config
-
-```yaml
-{config}```
+{contents}
 
 ## Limits
 
@@ -45,6 +44,16 @@ Trained on the galaxies of one survey and one image size. Vote fractions describ
 volunteers see in such images, seeing and distance included, not the galaxy's true form.
 """
 
+
+_MEMBERS = """\
+## Members
+
+| number | weight | study | trial | architecture | validation RMSE alone |
+|---|---|---|---|---|---|
+{rows}
+The vote fractions of the ensemble are the weighted mean of its members' vote fractions. The
+members were chosen on the validation galaxies, one after the other and with replacement (Caruana
+et al. 2004). `members/1` and so on hold the config and the weights of each."""
 
 # How the two portable files are used: Python, which a test runs. The lines need no galaxytune.
 _READ_IMAGE = """\
@@ -113,23 +122,86 @@ def model_card(
     """Return the model card of an export as Markdown text.
 
     config: the config that was trained. metrics: for the parts `validation` and `test`, what
-    `split_metrics` returns; each may be None or missing, and other keys are ignored. provenance:
-    what `provenance_of` returns. portable: the names of the portable files beside the card, of
-    `model.onnx` and `model.pt2`.
+    `split_metrics` returns; each may be None or missing. `refit` says what a refit was trained on;
+    other keys are ignored. provenance: what `provenance_of` returns. portable: the names of the
+    portable files beside the card, of `model.onnx` and `model.pt2`.
+    """
+    return _card(
+        metrics,
+        provenance,
+        portable,
+        title=config.architecture,
+        what="A network that",
+        trained=f"trial {provenance['trial'] or '-'}",
+        contents=f"## Config\n\n```yaml\n{to_yaml(config)}```",
+    )
+
+
+def ensemble_card(
+    members: Sequence[ExportedMember],
+    metrics: dict[str, Any],
+    provenance: dict[str, Any],
+    portable: Collection[str] = (),
+) -> str:
+    """Return the model card of an exported ensemble as Markdown text.
+
+    members: the members in order. metrics: as in `model_card`, with the key `ensemble`, which says
+    what the ensemble gains. provenance, portable: as in `model_card`.
+    """
+    rows = "".join(
+        f"| {number} | {member.weight:.3f} | {entry.study} | {entry.trial} | {entry.architecture} "
+        f"| {entry.val_rmse:.4f} |\n"
+        for number, member in enumerate(members, start=1)
+        for entry in (member.entry,)
+    )
+    gains = "".join(f"\n{sentence}\n" for sentence in gain_sentences(metrics))
+    label = ensemble_label(len(members))
+    return _card(
+        metrics,
+        provenance,
+        portable,
+        title=label,
+        what=f"An {label} that",
+        trained="its best trials",
+        contents=_MEMBERS.format(rows=rows),
+        gains=gains,
+    )
+
+
+def _card(
+    metrics: dict[str, Any],
+    provenance: dict[str, Any],
+    portable: Collection[str],
+    *,
+    title: str,
+    what: str,
+    trained: str,
+    contents: str,
+    gains: str = "",
+) -> str:
+    """Return a model card as Markdown text.
+
+    metrics, provenance, portable: as in `model_card`. title: the heading. what: the beginning of
+    the first sentence. trained: which trials trained the model. contents: the section on the
+    config or the members. gains: lines on what an ensemble gains.
     """
     side = provenance["preprocessing"]["side"]
     parts = [(part, metrics.get(part)) for part in ("validation", "test")]
     note = "" if metrics.get("test") is None else " The test part was used to choose nothing."
+    refit = refit_sentence(metrics)
     return _TEMPLATE.format(
-        architecture=config.architecture,
+        title=title,
+        what=what,
         crop=provenance["preprocessing"]["crop"],
         side=side,
         portable="".join(text.format(side=side) for n, text in _PORTABLE.items() if n in portable),
+        refit=f"\n**{refit}**\n" if refit else "",
         rows="".join(_row(part, values) for part, values in parts if values is not None),
         test_note=note,
+        gains=gains,
         study=provenance["study"] or "(none, a single training run)",
-        trial=provenance["trial"] or "-",
+        trained=trained,
         fingerprint=provenance["data_fingerprint"],
         commit=provenance["git_commit"] or "unknown",
-        config=to_yaml(config),
+        contents=contents,
     )

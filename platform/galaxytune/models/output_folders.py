@@ -8,7 +8,8 @@ from search_spaces.declaration import InvalidInput
 from trainables.files import LAST, check_can_write
 
 _EXPORTED = {"config.yaml", "model.safetensors", "metrics.json", "provenance.json", "README.md"}
-_EXPORTED |= {"model.onnx", "model.pt2"}
+_EXPORTED |= {"model.onnx", "model.pt2", "ensemble.json", "members", "hub"}
+_WEIGHTS = ("model.safetensors", "members/1/model.safetensors")  # the first file of an export
 _STATES = {LAST, f"{LAST}.damaged"}
 _REPORTED = {".png", ".pdf", ".csv"}  # suffixes of the figures and tables of a report
 
@@ -61,7 +62,7 @@ def _is_export(out: Path, names: set[str]) -> bool:
     """Return whether a folder with these names holds an export and no state of a training."""
     if "last.pt" in names:
         return False
-    if "model.safetensors" in names and names <= _EXPORTED:
+    if names <= _EXPORTED and any((out / weights).is_file() for weights in _WEIGHTS):
         return True  # an export that was cut short has no provenance yet
     try:
         return "preprocessing" in json.loads((out / "provenance.json").read_bytes())

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from galaxytune.models.export import Export
+from galaxytune.models.export_folder import Export
 from galaxytune.models.framing import Crop, Framing
 from galaxytune.models.image_sources import image_files
 from search_spaces.declaration import InvalidInput

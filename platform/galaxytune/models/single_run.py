@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from galaxytune.models.export import provenance_of, split_metrics, write_export
+from galaxytune.models.export_metrics import split_metrics
+from galaxytune.models.export_writing import write_export
+from galaxytune.models.provenance import provenance_of
 from search_spaces.declaration import InvalidInput, TrainingProtocol, build
 from trainables.device import training_device, within_memory
 from trainables.files import append_line, load_state, save_state

@@ -10,7 +10,7 @@ from galaxytune.study import StudyFolder
 from search_spaces.declaration import InvalidInput, TrainingProtocol
 from trainables.architectures import build_without_weights
 from trainables.device import training_device
-from trainables.files import BEST, load_best, write_if_allowed
+from trainables.files import BEST, load_best, save_array, write_if_allowed
 from trainables.galaxies import Galaxies
 from trainables.layers import GalaxyNetwork
 from trainables.training import predict
@@ -79,7 +79,7 @@ def held_out_galaxies(
     else:
         network = trained_network(folder, record)
         predicted = predict(network, galaxies.images, training_device(), rows)
-        write_if_allowed(path, lambda temporary: _save(temporary, predicted))
+        write_if_allowed(path, lambda temporary: save_array(temporary, predicted))
     return HeldOut(
         label=f"{record.architecture}, trial {name or record.id}",
         ids=galaxies.ids[rows],
@@ -87,9 +87,3 @@ def held_out_galaxies(
         voted=galaxies.target[rows],
         predicted=predicted,
     )
-
-
-def _save(path: Path, predicted: np.ndarray) -> None:
-    """Write predictions [N, 37] to `path` as npy."""
-    with path.open("wb") as file:  # numpy adds a suffix to a name, but not to an open file
-        np.save(file, predicted)

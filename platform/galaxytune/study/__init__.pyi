@@ -1,5 +1,7 @@
 from .budget import Budget as Budget
 from .checkpoint_keeper import CheckpointKeeper as CheckpointKeeper
+from .confirming import confirmation_name as confirmation_name
+from .confirming import confirming_studies as confirming_studies
 from .creation import change_plan as change_plan
 from .creation import check_free_name as check_free_name
 from .creation import new_study as new_study

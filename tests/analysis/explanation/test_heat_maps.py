@@ -18,6 +18,7 @@ from trainables.backbones.fine_tuning import FineTunedNetwork
 from trainables.decision_tree import NUM_ANSWERS, QUESTIONS, SLICES
 from trainables.galaxies.image_batches import to_images
 from trainables.layers.network import GalaxyNetwork
+from trainables.training.ensemble_network import EnsembleNetwork
 from trainables.training.prediction import predict
 
 CPU = torch.device("cpu")
@@ -187,3 +188,20 @@ def test_too_little_memory_halves_the_images_at_once(monkeypatch: pytest.MonkeyP
 
 def test_no_image_has_no_explanation() -> None:
     assert explain(untrained("simple_cnn", width=0.1), noise(2)[:0], ROUNDNESS, CPU) == []
+
+
+def test_the_heat_of_an_ensemble_is_the_weighted_mean_of_its_members() -> None:
+    members = [untrained("simple_cnn", width=0.1), small_transformer()]
+    ensemble = EnsembleNetwork(members, [3, 1], 64).eval()
+    (question,) = [q for q in QUESTIONS if q.number == 1]
+    (whole,) = explain(ensemble, noise(1), question, CPU)
+    assert whole.method == "Grad-CAM and attention relevance"
+
+    def heat(network: GalaxyNetwork, weight: float) -> np.ndarray:
+        """The member's own heat map, which must be for the ensemble's answer, by its weight."""
+        (alone,) = explain(network, noise(1), question, CPU)
+        assert alone.answer == whole.answer
+        return weight * alone.heat
+
+    total = heat(members[0], 0.75) + heat(members[1], 0.25)
+    np.testing.assert_allclose(whole.heat, total / total.max(), atol=1e-5)

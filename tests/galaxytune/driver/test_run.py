@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import ray
 
 from analysis.records.leaderboard import best_trial
 from galaxytune.cluster.connection import trials_at_once
 from galaxytune.driver.run import run_study
-from galaxytune.models.export import export_best, load_export
+from galaxytune.models.ensemble import export_ensemble
+from galaxytune.models.export import export_best
+from galaxytune.models.export_folder import load_export
+from galaxytune.models.kept_trials import kept_trials
 from galaxytune.study.folder import StudyFolder
 from galaxytune.study.status import study_status
 from search_spaces.declaration.errors import InvalidInput
@@ -24,6 +28,8 @@ from tests.support.processes import (
     resume_command,
 )
 from tests.support.studies import assert_mirrored, assert_whole, training_study
+from trainables.galaxies import Galaxies
+from trainables.training import rmse
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("two_gpu_ray")]
 
@@ -110,6 +116,22 @@ def test_export_loads_back_and_tests_once(study: StudyFolder, tmp_path: Path) ->
     assert metrics["validation"]["rmse"] == pytest.approx(best.val_rmse, abs=1e-6)
     kept = json.loads((study.report / "test_metrics.json").read_text())
     assert kept == {best.id: metrics["test"]}
+
+
+def test_kept_trials_keep_what_they_predict_and_form_an_ensemble(
+    study: StudyFolder, toys: Galaxies, tmp_path: Path
+) -> None:
+    kept = {path.parent.name for path in study.checkpoints.glob("*/best.safetensors")}
+    assert kept == {path.parent.name for path in study.checkpoints.glob("*/best_validation.npy")}
+    rows = study.split_rows().validation
+    trials = kept_trials(study)
+    for trial in trials:
+        predicted = np.load(study.checkpoint_folder(trial.record.id) / "best_validation.npy")
+        error = rmse(predicted.astype(np.float32), toys.target[rows])
+        assert error == pytest.approx(trial.record.val_rmse, abs=1e-4)
+    export_ensemble(study, tmp_path / "ensemble", "auto")
+    export = load_export(tmp_path / "ensemble")
+    assert export.metrics["validation"]["rmse"] <= (trials[0].record.val_rmse or 0) + 1e-4
 
 
 @pytest.mark.soak

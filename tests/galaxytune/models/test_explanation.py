@@ -9,7 +9,7 @@ from PIL import Image
 
 from galaxytune.cli.app import main
 from galaxytune.models.explanation import explain_image
-from galaxytune.models.export import load_export
+from galaxytune.models.export_folder import load_export
 from search_spaces.declaration import InvalidInput
 from search_spaces.declaration.frozen_config import to_yaml
 from search_spaces.declaration.known_architectures import config_from_values

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from galaxytune.models import load_export
-from galaxytune.models.export import Export
+from galaxytune.models.export_folder import Export
 from galaxytune.models.framing import Framing
 from search_spaces.declaration import InvalidInput
 from tests.support.networks import noise

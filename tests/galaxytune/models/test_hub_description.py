@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from galaxytune.models.export import load_export, provenance_of, split_metrics, write_export
+from galaxytune.models.export_folder import load_export
+from galaxytune.models.export_metrics import split_metrics
+from galaxytune.models.export_writing import write_export
+from galaxytune.models.provenance import provenance_of
 from search_spaces.declaration import config_from_values
 from tests.support.hub_cache import store_encoder
 from trainables.architectures import build_network

@@ -13,7 +13,8 @@ from PIL import Image
 from torch import nn
 
 from galaxytune.models import load_export, portable_model, predict_images
-from galaxytune.models.export import CARD, write_export
+from galaxytune.models.export_folder import CARD
+from galaxytune.models.export_writing import write_export
 from galaxytune.models.portable_model import checked_formats, portable_files
 from search_spaces.declaration import InvalidInput, WorkFailed
 from tests.support.networks import untrained

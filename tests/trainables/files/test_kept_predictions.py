@@ -29,9 +29,7 @@ def test_predictions_are_kept_in_half_the_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"no array", b"PK\x03\x04", b"\x93NUMPY\x01\x00", np.full((5, 37), np.nan)]
 )
-def test_damaged_predictions_count_as_missing(
-    content: bytes | np.ndarray, tmp_path: Path
-) -> None:
+def test_damaged_predictions_count_as_missing(content: bytes | np.ndarray, tmp_path: Path) -> None:
     if isinstance(content, bytes):
         (tmp_path / PREDICTED).write_bytes(content)
     else:

@@ -1,4 +1,4 @@
-"""What a run keeps of its best epoch for the validation galaxies, and epochs without validation."""
+"""What a run keeps of its best epoch for validation galaxies; epochs without validation."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +65,7 @@ def test_the_runs_of_a_pack_keep_predictions_too(toys: Galaxies, split: Split) -
     PackedTraining(runs).run_epoch()
     for run in runs:
         expected = predict(run.network, toys.images, CPU, split.validation)
+        assert run.best_predictions is not None
         np.testing.assert_allclose(run.best_predictions, expected, rtol=0, atol=3e-4)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from galaxytune.models import export
+from galaxytune.models import provenance
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -22,9 +22,9 @@ def test_the_commit_is_told_only_of_a_checkout_that_holds_galaxytune(
 
     git("init")
     git("commit", "--allow-empty", "--message", "another project")
-    (tmp_path / "export.py").touch()
-    monkeypatch.setattr(export, "__file__", str(tmp_path / "export.py"))
-    assert export.git_commit() is None
-    git("add", "export.py")
+    (tmp_path / "provenance.py").touch()
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "provenance.py"))
+    assert provenance.git_commit() is None
+    git("add", "provenance.py")
     git("commit", "--message", "galaxytune itself")
-    assert export.git_commit() == git("rev-parse", "HEAD")
+    assert provenance.git_commit() == git("rev-parse", "HEAD")
