@@ -18,12 +18,12 @@ from trainables.galaxies import Galaxies, Split, galaxy_source
 from trainables.layers import GalaxyNetwork
 from trainables.training.activation_memory import bound_micro_batch
 from trainables.training.augmentation import Augmentation
-from trainables.training.averaged_weights import AveragedWeights
 from trainables.training.batches import TrainingBatch, TrainingBatches
 from trainables.training.divergence import Diverged, DivergenceWatch
 from trainables.training.epoch_report import EpochReport, best_epoch, why_finished
 from trainables.training.graphed_step import GraphedStep
 from trainables.training.loss import ConstrainedLoss
+from trainables.training.moving_weights import MovingWeights
 from trainables.training.optimiser import (
     build_optimiser,
     learning_rate,
@@ -93,9 +93,9 @@ class TrainingRun:
         """Build network, optimiser and loss on `device`, without training.
 
         split: the rows of the galaxies for training and validation; the validation part may be
-        empty if only `train_epoch` is called. The device is set up for this
-        process (see `prepare_device`), and torch's global random state is set. The features of a
-        frozen backbone are computed and written to the cache if they are not there. On a GPU the
+        empty if only `train_epoch` is called. The device is set up for this process (see
+        `prepare_device`), and torch's global random state is set. The features of a frozen
+        backbone are computed and written to the cache if they are not there. On a GPU the
         galaxies are copied to its memory if they are small (see `galaxy_source`). On a CPU the
         training steps are done in parts if a whole batch does not fit into the main memory.
         memory_share: the part of the machine's main memory that this training may take, above 0;
@@ -113,7 +113,6 @@ class TrainingRun:
         if config.output_bias == "votes":
             self.network.begin_at(torch.from_numpy(galaxies.target[split.training].mean(axis=0)))
         self.network.to(memory_format=torch.channels_last)
-        self._frozen_names = self.network.frozen_names()
         self.optimiser = build_optimiser(config, self.network)
         self.loss = ConstrainedLoss(config.coefficients(), config.tree).to(device)
         self.augmentation = Augmentation.of(config)
@@ -157,17 +156,13 @@ class TrainingRun:
             precision=precision,
         )
         self.step = GraphedStep(step, config.batch_size) if device.type == "cuda" else step
-        self._averaged = self._averages()
+        averaging = config.averaging_epochs * self.steps_per_epoch
+        self._weights = MovingWeights(
+            self.network, averaging if config.kept_weights == "averaged" else None
+        )
         self.reports: list[EpochReport] = []
         self.best_weights: dict[str, Tensor] = {}
         self.best_predictions: NDArray[np.float16] | None = None
-
-    def _averages(self) -> AveragedWeights | None:
-        """Return the averages of the untrained weights, or None if the config keeps none."""
-        if self.config.kept_weights != "averaged":
-            return None
-        num_steps = self.config.averaging_epochs * self.steps_per_epoch
-        return AveragedWeights(self._moving_tensors(), num_steps)
 
     @property
     def epoch(self) -> int:
@@ -224,7 +219,7 @@ class TrainingRun:
         report["micro_batch"] = self.micro_batch
         self.reports.append(EpochReport.from_values(report))
         if self.best_epoch == epoch:
-            self.best_weights = self._kept_weights()
+            self.best_weights = self._weights.kept()
             self.best_predictions = self._validation.predicted.astype(np.float16)
         return self.reports[-1]
 
@@ -245,7 +240,7 @@ class TrainingRun:
 
         RuntimeError is raised if no epoch has been trained.
         """
-        self._load_moving(self.best_weights)
+        self._weights.load(self.best_weights)
 
     def last_weights(self) -> dict[str, Tensor]:
         """Return the weights of the last step by name, the frozen ones included, on the CPU.
@@ -253,15 +248,7 @@ class TrainingRun:
         The weights are the averages if the config keeps averaged weights. The trained weights are
         copies.
         """
-        return self.frozen_weights() | self._kept_weights()
-
-    def _kept_weights(self) -> dict[str, Tensor]:
-        """Return a copy, on the CPU, of the trained weights of the last step, or their averages.
-
-        The averages are returned if the config keeps averaged weights.
-        """
-        kept = self._moving_state() if self._averaged is None else self._averaged.state
-        return {name: tensor.cpu().clone() for name, tensor in kept.items()}
+        return self._weights.frozen() | self._weights.kept()
 
     def frozen_weights(self) -> dict[str, Tensor]:
         """Return the part of the network's state_dict that training does not change, on the CPU.
@@ -269,8 +256,7 @@ class TrainingRun:
         `best_weights` and `state` leave this part out. The mapping is empty if everything is
         trained. If the network is on the CPU, the tensors are not copies.
         """
-        state = self.network.state_dict()
-        return {name: state[name].detach().cpu() for name in self._frozen_names}
+        return self._weights.frozen()
 
     def state(self) -> dict[str, Any]:
         """Return what `load_state` needs to continue this run later, by name.
@@ -279,13 +265,14 @@ class TrainingRun:
         rest. The tensors of the network and the optimiser are not copies: the next epoch changes
         them. Save or copy the state before training goes on.
         """
+        average = self._weights.average
         return {
-            "network": self._moving_state(),
+            "network": self._weights.state(),
             "optimiser": self.optimiser.state_dict(),
             "history": [report.as_values() for report in self.reports],
             "best_weights": self.best_weights,
             "micro_batch": self.micro_batch,
-            **({} if self._averaged is None else {"averaged": self._averaged.as_state()}),
+            **({} if average is None else {"averaged": average.as_state()}),
             **_as_tensor(self.best_predictions),
         }
 
@@ -296,7 +283,7 @@ class TrainingRun:
         over the state's own tensors, so use the state only once. RuntimeError or ValueError is
         raised if the weights or the optimiser's state belong to another network.
         """
-        self._load_moving(state["network"])
+        self._weights.load(state["network"])
         load_optimiser(self.optimiser, state["optimiser"])
         whole = self.config.batch_size  # of a state that does not name its micro-batch
         self.reports = [EpochReport.from_values(values) for values in _history(state, whole)]
@@ -304,22 +291,8 @@ class TrainingRun:
         predicted = state.get(_PREDICTIONS)  # a state of version 0.1.0 has none
         self.best_predictions = None if predicted is None else predicted.cpu().numpy()
         self._micro_batch.size = min(self.micro_batch, state.get("micro_batch", whole))
-        if self._averaged is not None:
-            self._averaged.load_state(state["averaged"])
-
-    def _moving_state(self) -> dict[str, Tensor]:
-        """Return the part of the network's state_dict that training changes, not as copies."""
-        state = self.network.state_dict()
-        return {k: v.detach() for k, v in state.items() if k not in self._frozen_names}
-
-    def _moving_tensors(self) -> dict[str, Tensor]:
-        """Return the network's own tensors that training changes, by their state_dict names."""
-        state = self.network.state_dict(keep_vars=True)
-        return {name: state[name] for name in state if name not in self._frozen_names}
-
-    def _load_moving(self, weights: dict[str, Tensor]) -> None:
-        """Load the part of the network's state_dict that training changes."""
-        self.network.load_state_dict({**self.frozen_weights(), **weights})
+        if self._weights.average is not None:
+            self._weights.average.load_state(state["averaged"])
 
     def _parts_with_fixed_features(self) -> dict[str, NDArray[np.int64]]:
         """Return the rows of each part of the split whose features stay the same in all epochs.
@@ -345,15 +318,15 @@ class TrainingRun:
         squared_sum = torch.zeros((), device=self.device)
         first_step = (epoch - 1) * self.steps_per_epoch
         watch = DivergenceWatch(self.device, epoch)
-        moving = self._moving_tensors()
+        moving, average = self._weights.tensors(), self._weights.average
         for step, batch in enumerate(self._batches.drawn(generator)):
             rate = learning_rate(self.config, first_step + step, self.steps_per_epoch)
             set_learning_rate(self.optimiser, rate)
             for loss, squared in (yield batch):
                 loss_sum += loss
                 squared_sum += squared
-            if self._averaged is not None:
-                self._averaged.follow(moving)
+            if average is not None:
+                average.follow(moving)
             watch.look(step, loss_sum)
         num_galaxies = len(self.split.training)
         return {
@@ -366,10 +339,11 @@ class TrainingRun:
 
         If the averages are kept, the RMSE of the raw weights is added as `val_rmse_raw`.
         """
-        if self._averaged is None:
+        average = self._weights.average
+        if average is None:
             return self._validation.report()
         raw = self._validation.report()
-        with self._averaged.in_place_of(self._moving_tensors()):
+        with average.in_place_of(self._weights.tensors()):
             return {**self._validation.report(), "val_rmse_raw": raw["val_rmse"]}
 
 

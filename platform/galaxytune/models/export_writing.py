@@ -65,13 +65,14 @@ def write_export(
     files are written too.
 
     Each file is replaced in one step. Older portable files in the folder, and the files of an
-    ensemble, are deleted, because these files would hold another network; config.yaml is written
-    last. OSError is raised if a file cannot be written; the files before it are then new, and the
-    others old.
+    ensemble once the weights are written, are deleted, because these files would hold another
+    network; config.yaml is written last. OSError is raised if a file cannot be written; the files
+    before it are then new, and the others old.
     """
-    _begin(out, ENSEMBLE)
+    _begin(out)
     save_weights(out / MODEL, weights)
     keep_description(out, config)
+    (out / ENSEMBLE).unlink(missing_ok=True)
     _drop_members(out, num_kept=0)
     card = model_card(config, metrics, provenance, portable)
     _write_common(out, metrics, provenance, portable, card)
@@ -91,16 +92,19 @@ def write_ensemble(
     with the key `ensemble` (see `export_ensemble`). provenance, portable: as in `write_export`.
 
     Each file is replaced in one step. Older portable files in the folder, and the config and the
-    weights of a single network, are deleted, because these files would hold another network;
-    ensemble.json is written last. OSError is raised if a file cannot be written; the folder is
-    then no export.
+    weights of a single network once the members are written, are deleted, because these files
+    would hold another network; ensemble.json is deleted first and written last. OSError is raised
+    if a file cannot be written; the folder is then no export, or still that of a single network.
     """
-    _begin(out, CONFIG, ENSEMBLE, MODEL)
+    _begin(out)
+    (out / ENSEMBLE).unlink(missing_ok=True)
     for number, (member, weights) in enumerate(members, start=1):
         folder = member_folder(out, number)
         save_weights(folder / MODEL, weights)
         keep_description(folder, member.config)
         _write_text(folder / CONFIG, to_yaml(member.config))
+    for name in (CONFIG, MODEL):
+        (out / name).unlink(missing_ok=True)
     _drop_members(out, num_kept=len(members))
     drop_description(out)
     listed = [member for member, _ in members]
@@ -109,10 +113,10 @@ def write_ensemble(
     write_json(out / ENSEMBLE, {MEMBERS: [member.entry.model_dump() for member in listed]})
 
 
-def _begin(out: Path, *other: str) -> None:
-    """Make the folder, and delete its portable files and the files with these other names."""
+def _begin(out: Path) -> None:
+    """Make the folder of an export, and delete its portable files."""
     out.mkdir(parents=True, exist_ok=True)
-    for name in (*other, *PORTABLE_FILES.values()):
+    for name in PORTABLE_FILES.values():
         (out / name).unlink(missing_ok=True)
 
 

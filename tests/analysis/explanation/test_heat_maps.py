@@ -192,6 +192,10 @@ def test_no_image_has_no_explanation() -> None:
 
 def test_the_heat_of_an_ensemble_is_the_weighted_mean_of_its_members() -> None:
     members = [untrained("simple_cnn", width=0.1), small_transformer()]
+    votes = torch.full((NUM_ANSWERS,), 0.3)
+    votes[1] = 0.6  # so that all agree on the answer to question 1
+    for member in members:
+        member.begin_at(votes)
     ensemble = EnsembleNetwork(members, [3, 1], 64).eval()
     (question,) = [q for q in QUESTIONS if q.number == 1]
     (whole,) = explain(ensemble, noise(1), question, CPU)
@@ -200,7 +204,7 @@ def test_the_heat_of_an_ensemble_is_the_weighted_mean_of_its_members() -> None:
     def heat(network: GalaxyNetwork, weight: float) -> np.ndarray:
         """The member's own heat map, which must be for the ensemble's answer, by its weight."""
         (alone,) = explain(network, noise(1), question, CPU)
-        assert alone.answer == whole.answer
+        assert alone.answer == whole.answer == 1 and alone.heat.max() == 1
         return weight * alone.heat
 
     total = heat(members[0], 0.75) + heat(members[1], 0.25)

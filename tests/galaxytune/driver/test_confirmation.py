@@ -1,7 +1,13 @@
 """Which configs are trained again with fresh seeds, and what is said of the outcome."""
 
-from galaxytune.driver.confirmation import ConfirmedTrial, best_configs, verdict
+from galaxytune.driver.confirmation import (
+    ConfirmedTrial,
+    best_configs,
+    confirmation_plan,
+    verdict,
+)
 from tests.support.records import record
+from tests.support.studies import BeginStudy
 
 
 def confirmed(trial_id: str, searched: float, values: tuple[float, ...]) -> ConfirmedTrial:
@@ -28,3 +34,13 @@ def test_the_verdict_says_whether_the_ranking_changed() -> None:
 def test_trials_that_differ_in_the_seed_alone_are_confirmed_once() -> None:
     trials = [record(0, 0.1, seed=0), record(1, 0.2, seed=1), record(2, 0.3, learning_rate=0.01)]
     assert [r.id for r in best_configs(trials, 5)] == ["00000", "00002"]
+
+
+def test_the_weights_of_all_trainings_are_kept_within_the_studys_quota(
+    begin_study: BeginStudy,
+) -> None:
+    study = begin_study(checkpoint_quota_gb=2.5)
+    chosen = [record(0, 0.1), record(1, 0.2, learning_rate=0.01)]
+    plan = confirmation_plan(study.plan, chosen, num_seeds=4)
+    assert (plan.name, plan.trials, plan.keep_checkpoints) == ("s-confirm-4", 8, 8)
+    assert plan.checkpoint_quota_gb == 2.5

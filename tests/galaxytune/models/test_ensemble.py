@@ -214,6 +214,16 @@ def test_an_export_of_the_other_kind_leaves_nothing_that_misleads(
     assert load_export(out).members == ()
 
 
+def test_members_that_cannot_be_written_leave_the_single_network(
+    study: StudyFolder, tmp_path: Path
+) -> None:
+    best = export_best(study, tmp_path / "out")
+    (tmp_path / "out" / "members").write_text("of a person")
+    with pytest.raises(InvalidInput, match="members"):
+        Study(study).export(tmp_path / "out", ensemble=2)
+    assert load_export(tmp_path / "out").config == best.config
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
