@@ -192,20 +192,24 @@ def test_no_image_has_no_explanation() -> None:
 
 def test_the_heat_of_an_ensemble_is_the_weighted_mean_of_its_members() -> None:
     members = [untrained("simple_cnn", width=0.1), small_transformer()]
-    votes = torch.full((NUM_ANSWERS,), 0.3)
-    votes[1] = 0.6  # so that all agree on the answer to question 1
-    for member in members:
-        member.begin_at(votes)
     ensemble = EnsembleNetwork(members, [3, 1], 64).eval()
-    (question,) = [q for q in QUESTIONS if q.number == 1]
-    (whole,) = explain(ensemble, noise(1), question, CPU)
+    (whole,) = explain(ensemble, noise(1), ROUNDNESS, CPU)
     assert whole.method == "Grad-CAM and attention relevance"
-
-    def heat(network: GalaxyNetwork, weight: float) -> np.ndarray:
-        """The member's own heat map, which must be for the ensemble's answer, by its weight."""
-        (alone,) = explain(network, noise(1), question, CPU)
-        assert alone.answer == whole.answer == 1 and alone.heat.max() == 1
-        return weight * alone.heat
-
-    total = heat(members[0], 0.75) + heat(members[1], 0.25)
+    alone = [explain(member, noise(1), ROUNDNESS, CPU)[0] for member in members]
+    assert all(one.answer == whole.answer and one.heat.max() == 1 for one in alone)
+    total = 0.75 * alone[0].heat + 0.25 * alone[1].heat
     np.testing.assert_allclose(whole.heat, total / total.max(), atol=1e-5)
+
+
+def test_an_ensemble_is_explained_for_its_own_answer_at_its_own_size() -> None:
+    members = [untrained("simple_cnn", width=0.1), small_transformer()]
+    ensemble = EnsembleNetwork(members, [3, 1], 80).eval()
+    pixels = noise(1, 80)
+    question = QUESTIONS[0]
+    of_members = {explain(member, pixels, question, CPU)[0].answer for member in members}
+    assert len(of_members) == 2
+    (whole,) = explain(ensemble, pixels, question, CPU)
+    answers = SLICES[0]
+    fractions = predict(ensemble, pixels, CPU)[0, answers]
+    assert whole.answer == answers.start + fractions.argmax()
+    assert whole.heat.shape == (80, 80) and whole.heat.max() == 1
