@@ -29,11 +29,22 @@ Flips = Annotated[bool, CategoricalDistribution((False, True)), STACKABLE]
 Fraction = Annotated[float, Field(ge=0, lt=1), STACKABLE]
 ShearDegrees = Annotated[float, Field(ge=0, lt=90), STACKABLE]
 Dropout = Annotated[float, Field(ge=0, lt=1), FloatDistribution(0.0, 0.5), STACKABLE]
-KeptWeights = Annotated[Literal["raw", "averaged"], STACKABLE]
-ZoomAxes = Annotated[Literal["each", "alike"], STACKABLE]
-Brightness = Annotated[float, Field(ge=0, lt=1), STACKABLE]
-HeadOfNetwork = Literal["sigmoid", "tree_softmax", "tree_softplus"]
-OutputBias = Annotated[Literal["votes", "zero"], STACKABLE]
+KeptWeights = Annotated[
+    Literal["raw", "averaged"], CategoricalDistribution(("raw", "averaged")), STACKABLE
+]
+ZoomAxes = Annotated[
+    Literal["each", "alike"], CategoricalDistribution(("each", "alike")), STACKABLE
+]
+Brightness = Annotated[
+    float, Field(ge=0, lt=1), CategoricalDistribution((0.0, 0.1, 0.3)), STACKABLE
+]
+HeadOfNetwork = Annotated[
+    Literal["sigmoid", "tree_softmax", "tree_softplus"],
+    CategoricalDistribution(("sigmoid", "tree_softmax", "tree_softplus")),
+]
+OutputBias = Annotated[
+    Literal["votes", "zero"], CategoricalDistribution(("votes", "zero")), STACKABLE
+]
 
 # On real galaxies no config with a coefficient above 0.1 came near the good configs.
 _COEFFICIENTS = FloatDistribution(1e-5, 1e-1, log=True)
@@ -143,6 +154,7 @@ class TrainingProtocol(FrozenConfig):
     averaging_epochs: Annotated[
         float,
         Field(gt=0),
+        FloatDistribution(0.3, 3.0, log=True),
         OnlyIf("kept_weights", "averaged"),
         STACKABLE,
     ] = 1.0  # an average over more epochs lags behind the weights while these still learn

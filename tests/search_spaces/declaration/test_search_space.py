@@ -163,20 +163,21 @@ def test_what_an_architecture_recommends_lies_within_its_ranges(architecture: st
 
 
 TIMM = "timm:resnet18.a1_in1k"  # a dot in the name must not cut the names of parameters
+HEADED = {"batch_size", "head"}  # what shapes every network
 
 
 @pytest.mark.parametrize(
     ("name", "values", "shaping"),
     [
-        ("simple_cnn", {"coefficient_sharing": "per_question"}, {"batch_size"}),
-        ("vision_transformer", {}, {"batch_size", "depth", "patch_side", "output_activation"}),
-        (TIMM, {}, {"batch_size", "learning_rate", "unfreeze", "pooling"}),
+        ("simple_cnn", {"coefficient_sharing": "per_question"}, HEADED),
+        ("vision_transformer", {}, {*HEADED, "depth", "patch_side", "output_activation"}),
+        (TIMM, {}, {*HEADED, "learning_rate", "unfreeze", "pooling"}),
         (
             TIMM,
             {"unfreeze": "all"},
-            {"batch_size", "learning_rate", "unfreeze", "pooling", "layer_decay"},
+            {*HEADED, "learning_rate", "unfreeze", "pooling", "layer_decay"},
         ),
-        (TIMM, {"pooling": "avg"}, {"batch_size", "learning_rate", "unfreeze", "pooling"}),
+        (TIMM, {"pooling": "avg"}, {*HEADED, "learning_rate", "unfreeze", "pooling"}),
     ],
 )
 def test_shaping_params_are_those_in_which_a_pack_agrees(
