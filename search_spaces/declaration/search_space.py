@@ -1,7 +1,7 @@
 """The search space of one architecture in a study: the searched fields and the fixed values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,11 +23,15 @@ class SearchSpace:
     """A search space of one architecture, which draws configs and translates them for Optuna.
 
     config_class: the architecture's config class. fixed: the values that the study holds fixed, by
-    field name; the value of `architecture` must be one of them.
+    field name; the value of `architecture` must be one of them. distributions_by_field: the
+    distribution of each field that is searched unless it is fixed, by field name; None for the
+    distributions that the config class declares. A study names those with which it began, so that
+    it goes on in the same space in a later version.
     """
 
     config_class: type[TrainingProtocol]
     fixed: Mapping[str, Any]
+    distributions_by_field: Mapping[str, BaseDistribution] | None = None
 
     @property
     def architecture(self) -> str:
@@ -45,7 +49,11 @@ class SearchSpace:
     @cached_property
     def hyperparameters(self) -> tuple[Hyperparameter, ...]:
         """The searched fields that the study does not hold fixed, in order of declaration."""
-        return tuple(h for h in hyperparameters(self.config_class) if h.name not in self.fixed)
+        free = [h for h in hyperparameters(self.config_class) if h.name not in self.fixed]
+        searched = self.distributions_by_field
+        if searched is None:
+            return tuple(free)
+        return tuple(replace(h, distribution=searched[h.name]) for h in free if h.name in searched)
 
     @cached_property
     def published(self) -> TrainingProtocol:

@@ -143,7 +143,7 @@ class TrainingProtocol(FrozenConfig):
     ] = 1  # enough for Adam's moments to settle; a longer warm-up helps only in long runs
 
     # The type in which the network is computed while it trains. Weights, loss and evaluation are
-    # float32 in any case. "auto" is bfloat16 on a device with instructions for bfloat16, because
+    # float32 in any case. "auto" is bfloat16 on a device that is faster in bfloat16, because
     # no loss of accuracy was measured, and float32 on all others. The notebooks use float32.
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
