@@ -1,7 +1,9 @@
 """The annotations by which a config class marks the fields that are searched.
 
-A field is searched if its annotation carries an Optuna distribution. `Each` gives every entry of
-a tuple the same distribution. `OnlyIf` limits a field to certain values of another field.
+A field is searched if its annotation carries an Optuna distribution. If the distribution has a
+single choice, every config of a search but the published one has that choice, and the published
+config has the field's default. `Each` gives every entry of a tuple the same distribution. `OnlyIf`
+limits a field to certain values of another field.
 `STACKABLE` marks a field in which the members of a pack, networks trained as one, may differ.
 """
 
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces.declaration.frozen_config import FrozenConfig
-from search_spaces.declaration.quiet_optuna import BaseDistribution
+from search_spaces.declaration.quiet_optuna import BaseDistribution, CategoricalDistribution
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ STACKABLE = Stackable()
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """A field of a config class that is searched.
+    """A field of a config class whose value a search decides.
 
     name: the field's name. distribution: the Optuna distribution of each scalar. length: the
     number of entries of a tuple field, None for a scalar. conditions: the conditions under which
@@ -72,6 +74,14 @@ class Hyperparameter:
     distribution: BaseDistribution
     length: int | None
     conditions: tuple[OnlyIf, ...]
+
+    @property
+    def only_choice(self) -> tuple[Any, ...]:
+        """The single value that a search gives the field, as a tuple; () if the field varies."""
+        distribution = self.distribution
+        if isinstance(distribution, CategoricalDistribution) and len(distribution.choices) == 1:
+            return tuple(distribution.choices)
+        return ()
 
     def entries(self) -> list[str]:
         """Return the names of the field's scalars.
@@ -93,9 +103,10 @@ class Hyperparameter:
 
 
 def hyperparameters(config_class: type[FrozenConfig]) -> Iterator[Hyperparameter]:
-    """Yield one Hyperparameter for each searched field of a config class, in order of declaration.
+    """Yield one Hyperparameter for each field with a distribution, in order of declaration.
 
-    A field without a distribution is not searched and is left out.
+    A field without a distribution is not searched and is left out. A field whose distribution has
+    a single choice is not left out (see `Hyperparameter.only_choice`).
     """
     for name, field in config_class.model_fields.items():
         conditions = tuple(_conditions(config_class, name))

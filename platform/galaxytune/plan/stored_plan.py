@@ -125,9 +125,7 @@ def _as_json(space: "SearchSpace") -> dict[str, dict[str, Any]]:
     """Return the distribution of each searched field of a space, as Optuna's JSON, by field."""
     from optuna.distributions import distribution_to_json  # the import loads Optuna
 
-    return {
-        h.name: json.loads(distribution_to_json(h.distribution)) for h in space.hyperparameters
-    }
+    return {h.name: json.loads(distribution_to_json(h.distribution)) for h in space.free}
 
 
 def write_plan(plan: StoredPlan, path: Path) -> None:

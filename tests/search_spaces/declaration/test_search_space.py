@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from search_spaces.declaration import InvalidInput, config_class, config_from_values
 from search_spaces.declaration.annotations import shaping_fields
@@ -73,8 +74,21 @@ def test_enqueued_params_are_drawn_back_as_the_same_config(architecture: str) ->
     study = optuna.create_study()
     for config in configs:
         study.enqueue_trial(space.params(config))
-    assert [space.draw(study.ask()) for _ in configs] == configs
+    assert space.draw(study.ask(), published=True) == space.published
+    assert [space.draw(study.ask()) for _ in configs[1:]] == configs[1:]
     assert {config.seed for config in configs} == {3}
+
+
+def test_only_the_published_config_lacks_the_constants_of_a_search() -> None:
+    space = space_of("simple_cnn")
+    assert space.constants == {"output_bias": "votes"}
+    assert space.published.output_bias == "zero"
+    configs = [config for _, config in drawn(space, 5)] + list(space.recommended)
+    assert {config.output_bias for config in configs} == {"votes"}
+    assert "output_bias" not in {h.name for h in space.hyperparameters}
+    held = space_of("simple_cnn", output_bias="zero")
+    assert held.constants == {}
+    assert {config.output_bias for _, config in drawn(held, 2)} == {"zero"}
 
 
 def test_two_architectures_of_one_study_share_no_parameter() -> None:
@@ -116,7 +130,11 @@ def recommended(**fixed: Any) -> list[dict[str, Any]]:
     space = SearchSpace(Recommending, {"architecture": "simple_cnn", **fixed})
     published = space.published.model_dump()
     return [
-        {name: value for name, value in config.model_dump().items() if value != published[name]}
+        {
+            name: value
+            for name, value in config.model_dump().items()
+            if value != published[name] and name != "output_bias"  # the same in all
+        }
         for config in space.recommended
     ]
 
@@ -141,6 +159,15 @@ def test_fixed_values_stand_in_recommended_configs() -> None:
 def test_recommended_configs_that_differ_in_fixed_fields_alone_are_one() -> None:
     assert recommended(batch_size=64) == [{"learning_rate": 3e-3}, {"dropout": 0.2}]
     assert recommended(batch_size=64, dropout=0.1) == [{"learning_rate": 3e-3}]
+
+
+def test_a_recommendation_outside_of_an_older_space_is_left_out() -> None:
+    searched = {
+        "batch_size": CategoricalDistribution((32, 64)),
+        "dropout": FloatDistribution(0, 1),
+    }
+    space = SearchSpace(Recommending, {"architecture": "simple_cnn"}, searched)
+    assert [(c.batch_size, c.dropout) for c in space.recommended] == [(32, 0.2)]
 
 
 def test_a_wrong_recommendation_is_refused() -> None:
