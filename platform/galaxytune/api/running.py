@@ -1,4 +1,4 @@
-"""What the functions and methods of the face share: the run of the trials, and the report."""
+"""What the functions, the methods and the commands share: runs of trials, and the report."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +10,7 @@ from search_spaces.declaration import InvalidInput, given_path
 from trainables.files import writing_to_a_given_place
 
 if TYPE_CHECKING:
+    from analysis.records import Ablation
     from galaxytune.tracking import StudyObserver
 
 
@@ -42,6 +43,29 @@ def cluster_of(cluster: ClusterAddress | None) -> ClusterAddress:
     if isinstance(cluster, ClusterAddress):
         return cluster
     raise InvalidInput(f"cluster must be a ClusterAddress, such as ClusterAddress({cluster!r})")
+
+
+def ablate_in(
+    folder: StudyFolder,
+    seeds: int,
+    *,
+    data: str | Path | None,
+    cluster: ClusterAddress | None,
+    observers: "Sequence[StudyObserver] | None",
+) -> "Ablation":
+    """Train the path from the published to the best config of a study, and return the result.
+
+    The arguments and the errors are those of `Study.ablate`.
+    """
+    from galaxytune.cluster import load_ray
+
+    load_ray()
+    from galaxytune.driver import ablate_study
+    from galaxytune.tracking import default_observers
+
+    told = default_observers() if observers is None else observers
+    with data_at([folder], data):
+        return ablate_study(folder, num_seeds=seeds, where=cluster_of(cluster), observers=told)
 
 
 def report_folders(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from galaxytune.api.model import Model, load_model
-from galaxytune.api.running import cluster_of, report_folders, run_trials
+from galaxytune.api.running import ablate_in, cluster_of, report_folders, run_trials
 from galaxytune.api.study_figures import StudyFigures
 from galaxytune.cluster import ClusterAddress
 from galaxytune.study import (
@@ -19,6 +19,8 @@ from search_spaces.declaration import given_path
 from trainables.files import writing_to_a_given_place
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from galaxytune.driver import Confirmation
     from galaxytune.models import ModelFormat
     from galaxytune.tracking import StudyObserver
@@ -144,6 +146,57 @@ class Study(StudyFigures):
                 where=cluster_of(cluster),
                 observers=told,
             )
+
+    def ablate(
+        self,
+        *,
+        seeds: int = 1,
+        data: str | Path | None = None,
+        cluster: ClusterAddress | None = None,
+        observers: "Sequence[StudyObserver] | None" = None,
+    ) -> "pd.DataFrame":
+        """Train each config on the path from the published to the best config.
+
+        The path begins at the published config of the best trial's architecture. Each step changes
+        one field to its value in the best trial, or several fields that only mean something
+        together. The step with the largest gain that a model of the study's trials predicts comes
+        next (Biedenkapp et al. 2017). With fewer than 10 complete trials the steps are in the
+        order in which the fields are declared.
+
+        The trainings are a study of their own, ``NAME-ablate-TRIAL-SEEDS``, beside this study,
+        where ``TRIAL`` is the best trial. If that study exists, it is continued. What was trained
+        to its end is not trained again.
+
+        Args:
+            seeds: Number of seeds for each config, at least 1. The first is the best trial's.
+            data: The study's galaxy file, if it is no longer where the plan says. A file with
+                other arrays is refused. The study of the trainings reads this file.
+            cluster: Where to run; see `search`.
+            observers: Objects that are told what happens; see `search`.
+
+        Returns:
+            One row for each config of the path, the published config first. The columns are
+            ``step`` (from 0), ``change`` (the fields with their old and new values),
+            ``val_rmse`` (the mean over the seeds), ``low`` and ``high`` (Student's 95 % interval,
+            NaN with one seed), ``gain_percent`` (fall of the RMSE in this step, in percent of the
+            published RMSE), ``seeds`` (trainings that were completed) and ``failed`` (those that
+            were not).
+
+        Raises:
+            InvalidInput: The number is below 1, no trial is complete, the best config is the
+                published config, the data has changed, the study of that name trains other
+                configs, or the trials cannot run; see `search`.
+            StudyInterrupted: Ctrl-C or SIGTERM stopped the trainings; the same call goes on.
+            WorkFailed: Trainings are left for another reason, such as a full disk.
+
+        Example:
+            >>> import galaxytune
+            >>> path = galaxytune.open_study("first").ablate()
+            >>> path["change"].iloc[0]
+            'published config'
+        """
+        found = ablate_in(self.folder, seeds, data=data, cluster=cluster, observers=observers)
+        return found.to_frame()
 
     def report(
         self,

@@ -166,7 +166,9 @@ def _how_to_go_on() -> str:
     command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     if command == "search":
         return "; if its study was made, `galaxytune resume` goes on"
-    return "; the same command goes on" if command in ("resume", "confirm", "train") else ""
+    return (
+        "; the same command goes on" if command in ("resume", "confirm", "ablate", "train") else ""
+    )
 
 
 def _one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The commands for studies: search, resume, status, leaderboard, report, confirm, dashboard."""
+"""The commands for studies, from search and resume to report, confirm, ablate, dashboard."""
 
 import gc
 from pathlib import Path
@@ -31,7 +31,7 @@ Names = Annotated[list[str], typer.Argument(metavar="NAME...")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the command line `app`."""
-    for command in (search, resume, status, leaderboard, report, confirm, dashboard):
+    for command in (search, resume, status, leaderboard, report, confirm, ablate, dashboard):
         app.command()(command)
 
 
@@ -239,6 +239,41 @@ def confirm(
     else:
         show_table(confirmation_table(confirmed))
         say(confirmed.verdict)
+
+
+def ablate(
+    name: str,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds for each config.")] = 1,
+    as_json: AsJson = False,
+    data: MovedData = None,
+    address: Address = None,
+    local_cpus: LocalCpus = None,
+    local_gpus: LocalGpus = None,
+    storage: Storage = STUDIES,
+) -> None:
+    """Train each config on the path from the published to the best config: what gave how much.
+
+    NAME is the study. The trainings are a study of their own, NAME-ablate-TRIAL-SEEDS. The same
+    command goes on after an interruption, and `report` shows the path.
+    """
+    from galaxytune import api
+    from galaxytune.cli.tables import ablation_table
+    from galaxytune.cluster import ClusterAddress
+    from galaxytune.tracking import SearchProgress
+
+    found = api.ablate_in(
+        _study(storage, name).folder,
+        seeds,
+        data=data,
+        cluster=ClusterAddress(address, local_cpus, local_gpus),
+        observers=[SearchProgress()],
+    )
+    if as_json:
+        print_json(found.as_values())
+    else:
+        show_table(ablation_table(found))
+        for sentence in found.sentences():
+            say(sentence)
 
 
 def dashboard(
