@@ -109,7 +109,7 @@ def hyperparameters(config_class: type[FrozenConfig]) -> Iterator[Hyperparameter
     a single choice is not left out (see `Hyperparameter.only_choice`).
     """
     for name, field in config_class.model_fields.items():
-        conditions = tuple(_conditions(config_class, name))
+        conditions = tuple(conditions_of(config_class, name))
         for mark in field.metadata:
             if isinstance(mark, BaseDistribution):
                 yield Hyperparameter(name, mark, None, conditions)
@@ -117,7 +117,7 @@ def hyperparameters(config_class: type[FrozenConfig]) -> Iterator[Hyperparameter
                 yield Hyperparameter(name, mark.distribution, len(field.default), conditions)
 
 
-def _conditions(config_class: type[FrozenConfig], name: str) -> Iterator[OnlyIf]:
+def conditions_of(config_class: type[FrozenConfig], name: str) -> Iterator[OnlyIf]:
     """Yield the condition of a field, then that of the field which the condition names, and so on.
 
     name: the name of the field, which the config class need not have.
@@ -126,7 +126,21 @@ def _conditions(config_class: type[FrozenConfig], name: str) -> Iterator[OnlyIf]
     for mark in field.metadata if field is not None else ():
         if isinstance(mark, OnlyIf):
             yield mark
-            yield from _conditions(config_class, mark.field)
+            yield from conditions_of(config_class, mark.field)
+
+
+def used_values(config: FrozenConfig) -> dict[str, Any]:
+    """Return the values of a config by field name, without the fields that the config ignores.
+
+    A field is ignored if one of its conditions (see `OnlyIf`) does not hold. Two configs with
+    equal results differ in no value that has an effect.
+    """
+    values = config.model_dump()
+    return {
+        name: value
+        for name, value in values.items()
+        if all(values[c.field] in c.values for c in conditions_of(type(config), name))
+    }
 
 
 def shaping_fields(config_class: type[FrozenConfig]) -> list[str]:

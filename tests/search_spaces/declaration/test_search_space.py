@@ -8,7 +8,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from search_spaces.declaration import InvalidInput, config_class, config_from_values
-from search_spaces.declaration.annotations import shaping_fields
+from search_spaces.declaration.annotations import shaping_fields, used_values
 from search_spaces.declaration.known_architectures import architecture_names
 from search_spaces.declaration.search_space import SearchSpace, pack_refusal
 from search_spaces.simple_cnn import Config as SimpleCNN
@@ -253,3 +253,18 @@ def test_a_pack_is_refused_in_one_line() -> None:
         "a pack holds one architecture, got 'simple_cnn' and 'parallel_cnn'"
     )
     assert "'resnet50' cannot be trained as a pack" in str(pack_refusal([frozen, frozen]))
+
+
+def test_the_values_in_use_are_those_whose_conditions_all_hold() -> None:
+    every = set(SimpleCNN.model_fields)
+    ignored = every - set(used_values(SimpleCNN()))
+    assert ignored == {
+        "weight_decay",
+        "warmup_epochs",
+        "averaging_epochs",
+        "constraint_coefficients",
+    }
+    # the shared coefficient needs coefficient_sharing, which itself needs the head "sigmoid"
+    tree = used_values(SimpleCNN(head="tree_softmax", optimizer="adamw"))
+    assert "weight_decay" in tree and tree["head"] == "tree_softmax"
+    assert not {"coefficient_sharing", "constraint_coefficient"} & set(tree)
