@@ -30,6 +30,7 @@ ROOMS = {
         ["driver"],
         ["doctor"],
         ["models"],
+        ["ablation"],
         ["tracking"],
         ["cluster"],
         ["sampling"],

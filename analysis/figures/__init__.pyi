@@ -1,3 +1,4 @@
+from .ablation import ablation_figure as ablation_figure
 from .calibration import calibration_figure as calibration_figure
 from .coefficient_effects import coefficient_slices_figure as coefficient_slices_figure
 from .coefficient_effects import effects_figure as effects_figure

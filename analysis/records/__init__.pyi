@@ -1,3 +1,8 @@
+from .ablation import Ablation as Ablation
+from .ablation import AblationStep as AblationStep
+from .ablation import FieldChange as FieldChange
+from .ablation import gains as gains
+from .ablation import path_steps as path_steps
 from .held_out import HeldOut as HeldOut
 from .held_out import ImageRows as ImageRows
 from .json_document import JsonDocument as JsonDocument

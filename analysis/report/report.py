@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis.records import best_trial, published_trial
+from analysis.report.ablation_section import ablation_sections
 from analysis.report.comparison_section import comparison_section
 from analysis.report.constraint_sections import coefficient_findings
 from analysis.report.findings import write_sentences
@@ -51,6 +52,7 @@ def write_report(
         if told is not None:
             add(told[0])
             summary += told[1]
+    add(*ablation_sections(results, folder))
     findings = coefficient_findings(
         results.studies or {results.name: results.records}, results.curves, folder
     )

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from analysis.records import Curves, HeldOut, TrialRecord
+from analysis.records import Ablation, Curves, HeldOut, TrialRecord
 from trainables.layers import GalaxyNetwork
 
 
@@ -62,6 +62,8 @@ class StudyResults:
     max_tree_residual: limit on the tree residual, the strictest if studies have different limits.
     None without a limit.
     notes: sentences on what is missing in the report.
+    ablations: by the study's name, the path from the published to the best config, or a sentence
+    on why there is none. A study without an entry has no such section.
     """
 
     name: str
@@ -78,6 +80,7 @@ class StudyResults:
     two_objectives: bool = False
     max_tree_residual: float | None = None
     notes: Sequence[str] = ()
+    ablations: Mapping[str, Ablation | str] = field(default_factory=dict)
 
     @property
     def architectures(self) -> list[str]:

@@ -55,6 +55,8 @@ def searched_fields(records: Sequence[TrialRecord], architecture: str) -> list[S
     configs = [record.config.model_dump() for record in records]
     fields = []
     for parameter in hyperparameters(config_class(architecture)):
+        if parameter.only_choice:
+            continue
         columns: list[Sequence[Any]] = []
         for config in configs:
             value = config.get(parameter.name)

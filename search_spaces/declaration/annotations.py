@@ -1,7 +1,9 @@
 """The annotations by which a config class marks the fields that are searched.
 
-A field is searched if its annotation carries an Optuna distribution. `Each` gives every entry of
-a tuple the same distribution. `OnlyIf` limits a field to certain values of another field.
+A field is searched if its annotation carries an Optuna distribution. If the distribution has a
+single choice, every config of a search but the published one has that choice, and the published
+config has the field's default. `Each` gives every entry of a tuple the same distribution. `OnlyIf`
+limits a field to certain values of another field.
 `STACKABLE` marks a field in which the members of a pack, networks trained as one, may differ.
 """
 
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces.declaration.frozen_config import FrozenConfig
-from search_spaces.declaration.quiet_optuna import BaseDistribution
+from search_spaces.declaration.quiet_optuna import BaseDistribution, CategoricalDistribution
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ STACKABLE = Stackable()
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """A field of a config class that is searched.
+    """A field of a config class whose value a search decides.
 
     name: the field's name. distribution: the Optuna distribution of each scalar. length: the
     number of entries of a tuple field, None for a scalar. conditions: the conditions under which
@@ -72,6 +74,14 @@ class Hyperparameter:
     distribution: BaseDistribution
     length: int | None
     conditions: tuple[OnlyIf, ...]
+
+    @property
+    def only_choice(self) -> tuple[Any, ...]:
+        """The single value that a search gives the field, as a tuple; () if the field varies."""
+        distribution = self.distribution
+        if isinstance(distribution, CategoricalDistribution) and len(distribution.choices) == 1:
+            return tuple(distribution.choices)
+        return ()
 
     def entries(self) -> list[str]:
         """Return the names of the field's scalars.
@@ -93,12 +103,13 @@ class Hyperparameter:
 
 
 def hyperparameters(config_class: type[FrozenConfig]) -> Iterator[Hyperparameter]:
-    """Yield one Hyperparameter for each searched field of a config class, in order of declaration.
+    """Yield one Hyperparameter for each field with a distribution, in order of declaration.
 
-    A field without a distribution is not searched and is left out.
+    A field without a distribution is not searched and is left out. A field whose distribution has
+    a single choice is not left out (see `Hyperparameter.only_choice`).
     """
     for name, field in config_class.model_fields.items():
-        conditions = tuple(_conditions(config_class, name))
+        conditions = tuple(conditions_of(config_class, name))
         for mark in field.metadata:
             if isinstance(mark, BaseDistribution):
                 yield Hyperparameter(name, mark, None, conditions)
@@ -106,7 +117,7 @@ def hyperparameters(config_class: type[FrozenConfig]) -> Iterator[Hyperparameter
                 yield Hyperparameter(name, mark.distribution, len(field.default), conditions)
 
 
-def _conditions(config_class: type[FrozenConfig], name: str) -> Iterator[OnlyIf]:
+def conditions_of(config_class: type[FrozenConfig], name: str) -> Iterator[OnlyIf]:
     """Yield the condition of a field, then that of the field which the condition names, and so on.
 
     name: the name of the field, which the config class need not have.
@@ -115,7 +126,21 @@ def _conditions(config_class: type[FrozenConfig], name: str) -> Iterator[OnlyIf]
     for mark in field.metadata if field is not None else ():
         if isinstance(mark, OnlyIf):
             yield mark
-            yield from _conditions(config_class, mark.field)
+            yield from conditions_of(config_class, mark.field)
+
+
+def used_values(config: FrozenConfig) -> dict[str, Any]:
+    """Return the values of a config by field name, without the fields that the config ignores.
+
+    A field is ignored if one of its conditions (see `OnlyIf`) does not hold. Two configs with
+    equal results differ in no value that has an effect.
+    """
+    values = config.model_dump()
+    return {
+        name: value
+        for name, value in values.items()
+        if all(values[c.field] in c.values for c in conditions_of(type(config), name))
+    }
 
 
 def shaping_fields(config_class: type[FrozenConfig]) -> list[str]:

@@ -1,7 +1,7 @@
 """The search space of one architecture in a study: the searched fields and the fixed values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,11 +23,15 @@ class SearchSpace:
     """A search space of one architecture, which draws configs and translates them for Optuna.
 
     config_class: the architecture's config class. fixed: the values that the study holds fixed, by
-    field name; the value of `architecture` must be one of them.
+    field name; the value of `architecture` must be one of them. distributions_by_field: the
+    distribution of each field that is searched unless it is fixed, by field name; None for the
+    distributions that the config class declares. A study names those with which it began, so that
+    it goes on in the same space in a later version.
     """
 
     config_class: type[TrainingProtocol]
     fixed: Mapping[str, Any]
+    distributions_by_field: Mapping[str, BaseDistribution] | None = None
 
     @property
     def architecture(self) -> str:
@@ -44,8 +48,26 @@ class SearchSpace:
 
     @cached_property
     def hyperparameters(self) -> tuple[Hyperparameter, ...]:
-        """The searched fields that the study does not hold fixed, in order of declaration."""
-        return tuple(h for h in hyperparameters(self.config_class) if h.name not in self.fixed)
+        """The fields that vary and that the study does not hold fixed, in order of declaration."""
+        return tuple(h for h in self.free if not h.only_choice)
+
+    @cached_property
+    def constants(self) -> Mapping[str, Any]:
+        """The values that all configs but the published one share, by field name.
+
+        The fields are those whose distribution has a single choice. A field that the study holds
+        fixed is left out.
+        """
+        return {h.name: h.only_choice[0] for h in self.free if h.only_choice}
+
+    @cached_property
+    def free(self) -> tuple[Hyperparameter, ...]:
+        """The fields with a distribution that the study does not hold fixed, as declared."""
+        free = [h for h in hyperparameters(self.config_class) if h.name not in self.fixed]
+        searched = self.distributions_by_field
+        if searched is None:
+            return tuple(free)
+        return tuple(replace(h, distribution=searched[h.name]) for h in free if h.name in searched)
 
     @cached_property
     def published(self) -> TrainingProtocol:
@@ -59,14 +81,20 @@ class SearchSpace:
     def recommended(self) -> tuple[TrainingProtocol, ...]:
         """The configs that the architecture recommends, in order, with the fixed values in place.
 
-        A study tries the recommended configs after the published config. Each config appears once,
-        and a config that equals the published config is left out. The tuple is empty if no config
-        is left or if the architecture recommends none. A wrong fixed value raises InvalidInput.
+        A study tries the recommended configs after the published config. Each config appears once.
+        A config that differs from the published config in `constants` alone is left out, and so is
+        a config that sets a field which is neither fixed nor searched, such as a field that an
+        older study did not know.
+        The tuple is empty if no config is left or if the architecture recommends none. A wrong
+        fixed value raises InvalidInput.
         """
         found: list[TrainingProtocol] = []
+        as_published = self.config(self.constants)
+        decided = self.fixed.keys() | {h.name for h in self.free}
         for values in self.config_class.RECOMMENDED:
-            config = self.config({k: v for k, v in values.items() if k not in self.fixed})
-            if config not in (self.published, *found):
+            own = {k: v for k, v in values.items() if k not in self.fixed}
+            config = self.config({**self.constants, **own})
+            if values.keys() <= decided and config not in (as_published, *found):
                 found.append(config)
         return tuple(found)
 
@@ -78,18 +106,20 @@ class SearchSpace:
         """
         return build(self.config_class, {**self.fixed, **values})
 
-    def draw(self, trial: BaseTrial) -> TrainingProtocol:
+    def draw(self, trial: BaseTrial, *, published: bool = False) -> TrainingProtocol:
         """Return a config whose searched fields are suggested by an Optuna trial.
 
         The trial suggests a value for each entry of each searched field (see
         `Hyperparameter.entries`), by the entry's name with the prefix. A field that the values
         drawn before it leave unused is not suggested and keeps its default. Fields that are not
-        searched have their fixed values or their defaults. A suggested value that the config
-        refuses, as a queued trial may have, raises InvalidInput.
+        searched have their fixed values, the values of `constants`, or their defaults. published:
+        True leaves `constants` out, as the published config does.
+
+        A suggested value that the config refuses, as a queued trial may have, raises InvalidInput.
         """
         known = {name: field.default for name, field in self.config_class.model_fields.items()}
-        known |= self.fixed
-        drawn: dict[str, Any] = {}
+        drawn: dict[str, Any] = {} if published else dict(self.constants)
+        known |= {**self.fixed, **drawn}
         for parameter in self.hyperparameters:
             if not parameter.in_use(known):
                 continue
@@ -106,7 +136,7 @@ class SearchSpace:
 
         A tuple field has one name for each entry. Fields that the config does not use are left
         out. A trial that suggests these values makes `draw` return the config, if all other fields
-        of the config have the same values as in `published`.
+        of the config have the fixed values, the values of `constants`, or the defaults.
         """
         values = config.model_dump()
         params: dict[str, Any] = {}

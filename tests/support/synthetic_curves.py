@@ -22,7 +22,7 @@ def synthetic_rmse(config: dict[str, Any], chance: np.random.Generator) -> np.nd
         return np.full(EPOCHS, np.nan)
     lowest = 0.12 + 0.01 * (rate + 2.8) ** 2 + 0.02 * config["dropout"] ** 2
     lowest += 0.02 * max(0.0, math.log10(coefficient) + 2.5)
-    lowest += 0.004 * (config["schedule"] == "constant")
+    lowest += 0.004 * (config["schedule"] == "constant") + 0.02 * (config["head"] == "sigmoid")
     speed = 10 ** (0.6 * (rate + 3)) * (128 / config["batch_size"]) ** 0.3
     epochs = np.arange(1, EPOCHS + 1)
     noise = chance.normal(0, 0.003) + chance.normal(0, 0.002, EPOCHS)

@@ -1,6 +1,8 @@
 """The number type of a network's passes while it trains: float32 or bfloat16."""
 
 from contextlib import AbstractContextManager
+from functools import cache
+from pathlib import Path
 
 import torch
 
@@ -10,25 +12,39 @@ from search_spaces.declaration import TrainingProtocol
 def training_precision(config: TrainingProtocol, device: torch.device) -> torch.dtype:
     """Return the precision of a config's training on a device: torch.float32 or torch.bfloat16.
 
-    A config with the precision `auto` gets bfloat16 if the device computes bfloat16 itself (see
-    `computes_bfloat16`). A config can ask any device for bfloat16. A device that does not compute
-    bfloat16 itself computes by way of float32, slowly.
+    A config with the precision `auto` gets bfloat16 if the device computes bfloat16 faster than
+    float32 (see `is_faster_in_bfloat16`). A config can ask any device for bfloat16. A device
+    without instructions for bfloat16 computes by way of float32, slowly.
     """
     if config.precision == "auto":
-        return torch.bfloat16 if computes_bfloat16(device) else torch.float32
+        return torch.bfloat16 if is_faster_in_bfloat16(device) else torch.float32
     return torch.bfloat16 if config.precision == "bfloat16" else torch.float32
 
 
-def computes_bfloat16(device: torch.device) -> bool:
-    """Return whether a device has instructions for products of bfloat16.
+def is_faster_in_bfloat16(device: torch.device) -> bool:
+    """Return whether a device computes products of bfloat16 faster than those of float32.
 
-    GPUs have such instructions from compute capability 8 on. x86 processors have such instructions
-    if they have AVX512-BF16 or AMX. The result is False for any other kind of device.
+    GPUs do so from compute capability 8 on. x86 processors do so if they have AMX, and those of
+    AMD if they have AVX512-BF16. A processor of Intel with AVX512-BF16 whose AMX is hidden, as
+    some virtual machines hide AMX, was measured to take 1.6 times as long in bfloat16
+    (`benchmarks/2026-11-28-networks.md`). The result is False for any other kind of device.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return bool(device.type == "cpu" and native)
+    if device.type != "cpu":
+        return False
+    if torch.cpu._is_amx_tile_supported():
+        return True
+    return bool(torch.cpu._is_avx512_bf16_supported()) and not _is_of_intel()
+
+
+@cache
+def _is_of_intel() -> bool:
+    """Return whether Linux names Intel as the maker of the processor."""
+    try:
+        return "GenuineIntel" in Path("/proc/cpuinfo").read_text()
+    except OSError:  # no Linux
+        return False
 
 
 def computed_in(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[object]:

@@ -1,5 +1,6 @@
 from .model import Model as Model
 from .model import load_model as load_model
+from .running import ablate_in as ablate_in
 from .searching import check_search as check_search
 from .searching import open_study as open_study
 from .searching import rank as rank

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from galaxytune.api.study import Study, cluster_of, report_folders, run_trials
+from galaxytune.api.running import cluster_of, report_folders, run_trials
+from galaxytune.api.study import Study
 from galaxytune.cluster import ClusterAddress
 from galaxytune.plan import StudyPlan, make_plan, plan_values
 from galaxytune.study import (

@@ -20,7 +20,7 @@ import typer
 from typer.exceptions import TyperException
 
 from galaxytune import __version__
-from galaxytune.cli import checks, data, demo, models, studies
+from galaxytune.cli import checks, data, demo, models, retraining, studies
 from galaxytune.cli.standard_streams import STANDARD_OUTPUT, open_standard_streams
 from galaxytune.cli.terminal import notices_as_notes, say
 from search_spaces.declaration import InvalidInput, StudyInterrupted, WorkFailed
@@ -33,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _group in (data, models, studies, checks, demo):
+for _group in (data, models, studies, retraining, checks, demo):
     _group.register(app)
 
 _INTERRUPTED = 130
@@ -166,7 +166,9 @@ def _how_to_go_on() -> str:
     command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     if command == "search":
         return "; if its study was made, `galaxytune resume` goes on"
-    return "; the same command goes on" if command in ("resume", "confirm", "train") else ""
+    return (
+        "; the same command goes on" if command in ("resume", "confirm", "ablate", "train") else ""
+    )
 
 
 def _one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The commands for studies: search, resume, status, leaderboard, report, confirm, dashboard."""
+"""The commands for studies: search, resume, status, leaderboard, report, dashboard."""
 
 import gc
 from pathlib import Path
@@ -31,11 +31,11 @@ Names = Annotated[list[str], typer.Argument(metavar="NAME...")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the command line `app`."""
-    for command in (search, resume, status, leaderboard, report, confirm, dashboard):
+    for command in (search, resume, status, leaderboard, report, dashboard):
         app.command()(command)
 
 
-def _study(storage: Path, name: str) -> "Study":
+def opened_study(storage: Path, name: str) -> "Study":
     """Return the study `name` in the folder `storage`; InvalidInput if no such study exists."""
     from galaxytune import api
 
@@ -99,7 +99,7 @@ def resume(
 
     where = ClusterAddress(address, local_cpus, local_gpus)
     with local_ray_ahead(where, (storage / name / "plan.yaml").is_file()):
-        study = _study(storage, name)
+        study = opened_study(storage, name)
         ended = None if changes else study.status().ended
         if ended is not None:
             say(f"study {name} was ended by its budget ({ended}); raise that to go on")
@@ -135,7 +135,7 @@ def status(
     """
     from galaxytune.cli.tables import status_table, watch_status
 
-    study = _study(storage, name)
+    study = opened_study(storage, name)
     if as_json:
         print_json(study.status().as_values())
     elif watch:
@@ -160,7 +160,7 @@ def leaderboard(
     from galaxytune.cli.tables import leaderboard_table
     from galaxytune.study import noise_floor_line
 
-    studies = [_study(storage, name) for name in names]
+    studies = [opened_study(storage, name) for name in names]
     board = api.rank(*studies)
     if as_json:
         print_json(board.as_values())
@@ -195,7 +195,7 @@ def report(
     """
     from galaxytune import api
 
-    studies = [_study(storage, name) for name in names]
+    studies = [opened_study(storage, name) for name in names]
     page = api.report(studies, out_dir, images=images, data=data, on_step=say_step)
     say(f"report: {page}")
 
@@ -206,39 +206,6 @@ def say_step(sentence: str) -> None:
     sentence: the text that `report` gives to `on_step`; a note begins with `note: `.
     """
     say(sentence if sentence.startswith("note: ") else f"report: {sentence}")
-
-
-def confirm(
-    name: str,
-    seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds for each config.")] = 5,
-    top: Annotated[int, typer.Option(min=1, help="Number of the best configs to train.")] = 3,
-    as_json: AsJson = False,
-    data: MovedData = None,
-    address: Address = None,
-    local_cpus: LocalCpus = None,
-    local_gpus: LocalGpus = None,
-    storage: Storage = STUDIES,
-) -> None:
-    """Train a study's best configs again with fresh seeds, to see if the winner stays the best.
-
-    NAME is the study. The trainings are a study of their own, NAME-confirm-SEEDS.
-    """
-    from galaxytune.cli.tables import confirmation_table
-    from galaxytune.cluster import ClusterAddress
-    from galaxytune.tracking import SearchProgress
-
-    confirmed = _study(storage, name).confirm(
-        num_seeds=seeds,
-        num_best=top,
-        data=data,
-        cluster=ClusterAddress(address, local_cpus, local_gpus),
-        observers=[SearchProgress()],
-    )
-    if as_json:
-        print_json(confirmed.as_values())
-    else:
-        show_table(confirmation_table(confirmed))
-        say(confirmed.verdict)
 
 
 def dashboard(
@@ -252,7 +219,7 @@ def dashboard(
     """
     from galaxytune.tracking import dashboard_server
 
-    study = _study(storage, name)
+    study = opened_study(storage, name)
     with dashboard_server(study.folder, port=port) as server:
         say(f"study {name}: http://127.0.0.1:{server.server_port}/ (Ctrl-C ends it)")
         try:

@@ -1,4 +1,4 @@
-"""Tables for the terminal: leaderboard, status, confirmation, architectures, checks."""
+"""Tables for the terminal: leaderboard, status, confirmation, ablation, architectures, checks."""
 
 import time
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from rich.table import Table
 from galaxytune.study import StudyFolder, counted, trial_statuses
 
 if TYPE_CHECKING:  # these modules load torch and Ray, which no table needs
-    from analysis.records import Leaderboard
+    from analysis.records import Ablation, Leaderboard
     from galaxytune.doctor import Check
     from galaxytune.driver import Confirmation
     from galaxytune.models import ArchitectureDescription
@@ -71,6 +71,26 @@ def confirmation_table(confirmed: "Confirmation") -> Table:
             _number(low),
             _number(high),
             f"{len(row.val_rmse_by_seed)}{failed}",
+        )
+    return table
+
+
+def ablation_table(found: "Ablation") -> Table:
+    """Return a table of the configs on the path of an ablation, the published config first."""
+    table = Table(title=f"From published to best of {found.study}", title_justify="left")
+    for column in ("step", "change", "val RMSE", "95 % low", "high", "gain %", "seeds"):
+        table.add_column(column, justify="left" if column == "change" else "right")
+    for number, step in enumerate(found.steps):
+        low, high = step.interval_95 or (None, None)
+        failed = f" ({step.num_failed} failed)" if step.num_failed else ""
+        table.add_row(
+            str(number),
+            escape(step.text()),
+            _number(step.val_rmse),
+            _number(low),
+            _number(high),
+            "-" if step.gain_percent is None else f"{step.gain_percent:.1f}",
+            f"{len(step.val_rmse_by_seed)}{failed}",
         )
     return table
 

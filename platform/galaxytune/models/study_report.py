@@ -8,6 +8,7 @@ import numpy as np
 from analysis.records import TrialRecord
 from analysis.report import BestNetwork, StudyResults, SurveyImages, write_report
 from analysis.statistics import best_by_architecture, noise_floor
+from galaxytune.ablation import study_ablation
 from galaxytune.models.image_sources import image_files
 from galaxytune.models.output_folders import check_report_folder
 from galaxytune.models.trained_network import held_out_galaxies, predictions_kept, trained_network
@@ -75,8 +76,17 @@ def report_studies(
         two_objectives=any(study.plan.has_two_objectives for study in studies),
         max_tree_residual=_strictest_limit(studies),
         notes=notes,
+        ablations={study.name: study_ablation(study) for study in studies if _has_path(study)},
     )
     return write_report(results, out, on_section=on_step)
+
+
+def _has_path(study: StudyFolder) -> bool:
+    """Return whether the report shows how a study came from the published to the best config.
+
+    The configs of a grid were given, so a grid shows the path only after `galaxytune ablate`.
+    """
+    return not study.plan.grid or study.ablation_file.exists()
 
 
 def _strictest_limit(studies: Sequence[StudyFolder]) -> float | None:

@@ -107,7 +107,7 @@ def _check_settings(plan: "StudyPlan") -> None:
 def _check_search_only(plan: "StudyPlan") -> None:
     """Raise InvalidInput if a name in `search_only` cannot be searched, or has no effect."""
     classes = [space.config_class for space in plan.spaces.values()]
-    known = {h.name for cls in classes for h in hyperparameters(cls)}
+    known = {h.name for cls in classes for h in hyperparameters(cls) if not h.only_choice}
     if plan.search_only and plan.grid:
         raise InvalidInput("a grid draws no value, so search_only has no effect; leave one out")
     for name in plan.search_only:

@@ -1,16 +1,33 @@
-"""A plan as a study's folder stores it: with the data and packages that the study ran on."""
+"""A plan as a study's folder stores it: with the data, packages and search spaces of its start."""
 
 import hashlib
 import importlib.metadata
+import json
 import platform
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from galaxytune.plan.study_plan import StudyPlan
-from search_spaces.declaration import FrozenConfig, build, read_yaml, to_yaml
+from search_spaces.declaration import FrozenConfig, InvalidInput, build, read_yaml, to_yaml
 from trainables.files import write_atomically
 
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+    from search_spaces.declaration import SearchSpace
+
+# Fields that galaxytune 0.1.0, whose studies do not name their search spaces, did not search.
+_NOT_SEARCHED_BY_0_1_0 = {
+    "kept_weights",
+    "averaging_epochs",
+    "zoom_axes",
+    "brightness",
+    "head",
+    "output_bias",
+}
 _REPORTED_PACKAGES = ("galaxytune", "torch", "ray", "optuna", "wandb", "numpy")
 
 
@@ -27,6 +44,9 @@ class StudyProvenance(FrozenConfig):
     """Number of galaxies of each part: training, validation and test."""
     versions: dict[str, str]
     """Versions of Python and of the packages that can change a result."""
+    search_spaces: dict[str, dict[str, dict[str, Any]]] = {}
+    """Distribution of each searched field, as Optuna's JSON, by architecture and field; {} in a
+    study of galaxytune 0.1.0."""
 
 
 class StoredPlan(StudyPlan):
@@ -40,6 +60,30 @@ class StoredPlan(StudyPlan):
     def wandb_run_id(self, trial_id: str) -> str:
         """Return the id of a trial's W&B run, which is the same on every resume."""
         return f"{self.provenance.study_id}-{trial_id}"
+
+    def _distributions_by_field(self, architecture: str) -> "Mapping[str, BaseDistribution]":
+        """Return the distribution of each field that the study searches, by field name.
+
+        The study goes on in the space in which it began, even if this version searches more
+        fields or other ranges. A stored distribution that cannot be read raises InvalidInput.
+        """
+        # the imports load Optuna, which `galaxytune status` does not need
+        from optuna.distributions import json_to_distribution
+
+        from search_spaces.declaration import config_class, hyperparameters
+
+        stored = self.provenance.search_spaces.get(architecture)
+        if stored is None:
+            declared = hyperparameters(config_class(architecture))
+            return {
+                h.name: h.distribution for h in declared if h.name not in _NOT_SEARCHED_BY_0_1_0
+            }
+        try:
+            return {name: json_to_distribution(json.dumps(d)) for name, d in stored.items()}
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInput(
+                f"the search space of {architecture} in the study's plan.yaml is damaged: {error}"
+            ) from None
 
 
 def package_versions() -> dict[str, str]:
@@ -60,9 +104,9 @@ def store_plan(
 ) -> StoredPlan:
     """Return the plan with a new provenance: a new study id, the time now, and the versions here.
 
-    No file is written (see `write_plan`). data_fingerprint: what `fingerprint` returns for the
-    galaxy file. num_galaxies_by_part: number of galaxies of the parts training, validation and
-    test, by name.
+    The provenance also holds the search spaces of the plan's architectures. No file is written
+    (see `write_plan`). data_fingerprint: what `fingerprint` returns for the galaxy file.
+    num_galaxies_by_part: number of galaxies of the parts training, validation and test, by name.
     """
     created = datetime.now(UTC).isoformat(timespec="seconds")
     digest = hashlib.sha256(f"{plan.name} {created} {data_fingerprint}".encode()).hexdigest()
@@ -72,8 +116,16 @@ def store_plan(
         data_fingerprint=data_fingerprint,
         num_galaxies_by_part=num_galaxies_by_part,
         versions=package_versions(),
+        search_spaces={name: _as_json(space) for name, space in plan.spaces.items()},
     )
     return StoredPlan(**plan.model_dump(), provenance=provenance)
+
+
+def _as_json(space: "SearchSpace") -> dict[str, dict[str, Any]]:
+    """Return the distribution of each searched field of a space, as Optuna's JSON, by field."""
+    from optuna.distributions import distribution_to_json  # the import loads Optuna
+
+    return {h.name: json.loads(distribution_to_json(h.distribution)) for h in space.free}
 
 
 def write_plan(plan: StoredPlan, path: Path) -> None:

@@ -12,6 +12,8 @@ from galaxytune.plan.paths import with_given_paths
 from search_spaces.declaration import FrozenConfig, InvalidInput
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
     from search_spaces.declaration import SearchSpace, TrainingProtocol
 
 # The keys that a resume may change.
@@ -254,4 +256,14 @@ class StudyPlan(FrozenConfig):
             elif not dot and key in cls.model_fields:
                 fixed[key] = value
         own = {} if self.epochs is None else {"epochs": self.epochs}
-        return SearchSpace(cls, {**fixed, "architecture": architecture, **own, "seed": self.seed})
+        held = {**fixed, "architecture": architecture, **own, "seed": self.seed}
+        return SearchSpace(cls, held, self._distributions_by_field(architecture))
+
+    def _distributions_by_field(
+        self, architecture: str
+    ) -> "Mapping[str, BaseDistribution] | None":
+        """Return the argument `distributions_by_field` of an architecture's search space.
+
+        None leaves the search space as the config class of the architecture declares it.
+        """
+        return None

@@ -1,4 +1,5 @@
 from .failure_aware_sampler import BLAMED as BLAMED
+from .gaussian_process import GaussianProcess as GaussianProcess
 from .optuna_internals import live_trial as live_trial
 from .optuna_internals import storage_id as storage_id
 from .proposals import draw_config as draw_config

@@ -169,7 +169,8 @@ def _searched_config(trial: Trial, plan: StudyPlan) -> TrainingProtocol:
     architecture = plan.architectures[0]
     if len(plan.architectures) > 1:
         architecture = trial.suggest_categorical(ARCHITECTURE, plan.architectures)
-    return plan.spaces[architecture].draw(trial)
+    is_published = bool(trial.user_attrs.get(_PUBLISHED))
+    return plan.spaces[architecture].draw(trial, published=is_published)
 
 
 def _grid_config(trial: Trial, plan: StudyPlan) -> TrainingProtocol:

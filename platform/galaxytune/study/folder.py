@@ -48,6 +48,7 @@ class StudyFolder:
         self.halving_file = path / "halving.json"
         self.paused_file = path / "paused.json"
         self.packing_file = path / "packing.json"
+        self.ablation_file = path / "ablation.json"
         self.wandb = path / "wandb"
         self.mirrored_file = self.wandb / "mirrored.jsonl"
         self.moved_data: Path | None = None

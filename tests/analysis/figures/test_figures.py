@@ -10,6 +10,7 @@ from matplotlib import rcParams
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from analysis.figures.ablation import ablation_figure
 from analysis.figures.calibration import calibration_figure
 from analysis.figures.decision_tree import decision_tree_figure
 from analysis.figures.field_scale import field_label, field_scale
@@ -35,6 +36,7 @@ from analysis.records.held_out import HeldOut
 from analysis.statistics.hyperparameter_importance import searched_fields
 from search_spaces.declaration import InvalidInput
 from search_spaces.parallel_cnn import Config
+from tests.support.ablations import predicted, trained
 from tests.support.records import curve, made_up_record, made_up_records, record
 from trainables.decision_tree import QUESTIONS
 from trainables.galaxies.galaxy_file import Galaxies
@@ -92,6 +94,8 @@ FIGURES: dict[str, Callable[[Galaxies], Figure | None]] = {
     "pareto": lambda toys: pareto_figure(WEIGHED, max_tree_residual=0.03),
     "pareto_of_many": lambda toys: pareto_figure(MANY, max_tree_residual=1.0),
     "pareto_of_one": lambda toys: pareto_figure(RECORDS[:1]),
+    "ablation": lambda toys: ablation_figure(trained((0.1, None, 0.09, 0.07))),
+    "ablation_predicted": lambda toys: ablation_figure(predicted()),
     "question_error": lambda toys: question_error_figure([held_out(toys)], toys.num_votes),
     "calibration": lambda toys: calibration_figure(held_out(toys)),
     "gallery": lambda toys: gallery_figure(held_out(toys)),

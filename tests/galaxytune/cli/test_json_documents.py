@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import pytest
 from pydantic import BaseModel
 
+from analysis.records.ablation import Ablation, AblationStep, FieldChange
 from analysis.records.json_document import JsonDocument
 from analysis.records.leaderboard import Leaderboard, LeaderboardRow
 from analysis.statistics.galaxy_file_check import GalaxyFileCheck
@@ -19,6 +20,7 @@ from galaxytune.doctor.diagnosis import Diagnosis, run_doctor
 from galaxytune.driver.confirmation import Confirmation, ConfirmedTrial
 from galaxytune.models.architectures import ArchitectureDescription
 from galaxytune.study.status import StudyStatus
+from tests.support.ablations import trained
 from tests.support.command_line import Cli
 from tests.support.driver import Driver
 from tests.support.health import MEASURED, small_plan
@@ -29,10 +31,13 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 DOCUMENTS: list[type[JsonDocument]] = [
+    Ablation,
+    AblationStep,
     ArchitectureDescription,
     Confirmation,
     ConfirmedTrial,
     Diagnosis,
+    FieldChange,
     GalaxyFileCheck,
     Leaderboard,
     LeaderboardRow,
@@ -149,3 +154,7 @@ def test_a_confirmation_has_every_field() -> None:
     )
     found = Confirmation(study="s", verdict="the winner stays first", trials=(trial,))
     assert_is_document(json.loads(json.dumps(found.as_values())), Confirmation)
+
+
+def test_an_ablation_has_every_field() -> None:
+    assert_is_document(json.loads(json.dumps(trained().as_values())), Ablation)

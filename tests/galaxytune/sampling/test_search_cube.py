@@ -87,10 +87,11 @@ def test_words_that_have_no_order_are_a_column_each() -> None:
     cube = cube_of("resnet50")
     words = [axis for axis in cube.axes if axis.is_of_words]
     assert [axis.distribution for axis in words] == [
+        CategoricalDistribution(("sigmoid", "tree_softmax", "tree_softplus")),
         CategoricalDistribution(("head", "last_stage", "all")),
     ]
     coordinates = cube.inputs(cube.draw(np.random.default_rng(0), 50))
-    assert coordinates.shape == (50, len(cube.axes) + 2)
+    assert coordinates.shape == (50, len(cube.axes) + 4)
 
 
 def test_values_that_are_held_are_in_every_config() -> None:

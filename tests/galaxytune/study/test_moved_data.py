@@ -55,7 +55,7 @@ def test_data_that_has_moved_is_asked_for_and_found(folder: StudyFolder, own: Pa
     assert folder.plan.data == str(own) and folder.plan_file.read_bytes() == stored
 
 
-@pytest.mark.parametrize("command", ["resume", "confirm", "export", "report"])
+@pytest.mark.parametrize("command", ["resume", "confirm", "ablate", "export", "report"])
 def test_every_command_refuses_other_galaxies_and_changes_nothing(
     command: str, folder: StudyFolder, others: Path, cli: Cli, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 
 import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from search_spaces.declaration import InvalidInput, config_class, config_from_values
-from search_spaces.declaration.annotations import shaping_fields
+from search_spaces.declaration.annotations import shaping_fields, used_values
 from search_spaces.declaration.known_architectures import architecture_names
 from search_spaces.declaration.search_space import SearchSpace, pack_refusal
 from search_spaces.simple_cnn import Config as SimpleCNN
@@ -73,8 +74,21 @@ def test_enqueued_params_are_drawn_back_as_the_same_config(architecture: str) ->
     study = optuna.create_study()
     for config in configs:
         study.enqueue_trial(space.params(config))
-    assert [space.draw(study.ask()) for _ in configs] == configs
+    assert space.draw(study.ask(), published=True) == space.published
+    assert [space.draw(study.ask()) for _ in configs[1:]] == configs[1:]
     assert {config.seed for config in configs} == {3}
+
+
+def test_only_the_published_config_lacks_the_constants_of_a_search() -> None:
+    space = space_of("simple_cnn")
+    assert space.constants == {"output_bias": "votes"}
+    assert space.published.output_bias == "zero"
+    configs = [config for _, config in drawn(space, 5)] + list(space.recommended)
+    assert {config.output_bias for config in configs} == {"votes"}
+    assert "output_bias" not in {h.name for h in space.hyperparameters}
+    held = space_of("simple_cnn", output_bias="zero")
+    assert held.constants == {}
+    assert {config.output_bias for _, config in drawn(held, 2)} == {"zero"}
 
 
 def test_two_architectures_of_one_study_share_no_parameter() -> None:
@@ -116,7 +130,11 @@ def recommended(**fixed: Any) -> list[dict[str, Any]]:
     space = SearchSpace(Recommending, {"architecture": "simple_cnn", **fixed})
     published = space.published.model_dump()
     return [
-        {name: value for name, value in config.model_dump().items() if value != published[name]}
+        {
+            name: value
+            for name, value in config.model_dump().items()
+            if value != published[name] and name != "output_bias"  # the same in all
+        }
         for config in space.recommended
     ]
 
@@ -143,6 +161,15 @@ def test_recommended_configs_that_differ_in_fixed_fields_alone_are_one() -> None
     assert recommended(batch_size=64, dropout=0.1) == [{"learning_rate": 3e-3}]
 
 
+def test_a_recommendation_outside_of_an_older_space_is_left_out() -> None:
+    searched = {
+        "batch_size": CategoricalDistribution((32, 64)),
+        "dropout": FloatDistribution(0, 1),
+    }
+    space = SearchSpace(Recommending, {"architecture": "simple_cnn"}, searched)
+    assert [(c.batch_size, c.dropout) for c in space.recommended] == [(32, 0.2)]
+
+
 def test_a_wrong_recommendation_is_refused() -> None:
     class Mistaken(SimpleCNN):
         RECOMMENDED: ClassVar[tuple[Mapping[str, Any], ...]] = ({"learning_rat": 1},)
@@ -163,20 +190,21 @@ def test_what_an_architecture_recommends_lies_within_its_ranges(architecture: st
 
 
 TIMM = "timm:resnet18.a1_in1k"  # a dot in the name must not cut the names of parameters
+HEADED = {"batch_size", "head"}  # what shapes every network
 
 
 @pytest.mark.parametrize(
     ("name", "values", "shaping"),
     [
-        ("simple_cnn", {"coefficient_sharing": "per_question"}, {"batch_size"}),
-        ("vision_transformer", {}, {"batch_size", "depth", "patch_side", "output_activation"}),
-        (TIMM, {}, {"batch_size", "learning_rate", "unfreeze", "pooling"}),
+        ("simple_cnn", {"coefficient_sharing": "per_question"}, HEADED),
+        ("vision_transformer", {}, {*HEADED, "depth", "patch_side", "output_activation"}),
+        (TIMM, {}, {*HEADED, "learning_rate", "unfreeze", "pooling"}),
         (
             TIMM,
             {"unfreeze": "all"},
-            {"batch_size", "learning_rate", "unfreeze", "pooling", "layer_decay"},
+            {*HEADED, "learning_rate", "unfreeze", "pooling", "layer_decay"},
         ),
-        (TIMM, {"pooling": "avg"}, {"batch_size", "learning_rate", "unfreeze", "pooling"}),
+        (TIMM, {"pooling": "avg"}, {*HEADED, "learning_rate", "unfreeze", "pooling"}),
     ],
 )
 def test_shaping_params_are_those_in_which_a_pack_agrees(
@@ -225,3 +253,18 @@ def test_a_pack_is_refused_in_one_line() -> None:
         "a pack holds one architecture, got 'simple_cnn' and 'parallel_cnn'"
     )
     assert "'resnet50' cannot be trained as a pack" in str(pack_refusal([frozen, frozen]))
+
+
+def test_the_values_in_use_are_those_whose_conditions_all_hold() -> None:
+    every = set(SimpleCNN.model_fields)
+    ignored = every - set(used_values(SimpleCNN()))
+    assert ignored == {
+        "weight_decay",
+        "warmup_epochs",
+        "averaging_epochs",
+        "constraint_coefficients",
+    }
+    # the shared coefficient needs coefficient_sharing, which itself needs the head "sigmoid"
+    tree = used_values(SimpleCNN(head="tree_softmax", optimizer="adamw"))
+    assert "weight_decay" in tree and tree["head"] == "tree_softmax"
+    assert not {"coefficient_sharing", "constraint_coefficient"} & set(tree)

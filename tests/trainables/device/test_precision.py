@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces.declaration.known_architectures import config_from_values
-from trainables.device.precision import computed_in, computes_bfloat16, training_precision
+from trainables.device.precision import computed_in, is_faster_in_bfloat16, training_precision
 from trainables.galaxies.galaxy_file import Galaxies
 from trainables.galaxies.split import split_galaxies
 from trainables.training.training_run import TrainingRun
@@ -77,7 +77,7 @@ def test_an_epoch_in_bfloat16_ends_near_one_in_float32(
 def test_auto_takes_what_the_device_computes_itself() -> None:
     chosen = {p: training_precision(config_from_values({**SIMPLE, "precision": p}), CPU)
               for p in ("auto", "float32", "bfloat16")}  # fmt: skip
-    native = torch.bfloat16 if computes_bfloat16(CPU) else torch.float32
+    native = torch.bfloat16 if is_faster_in_bfloat16(CPU) else torch.float32
     assert chosen == {"auto": native, "float32": torch.float32, "bfloat16": torch.bfloat16}
     assert config_from_values(SIMPLE).precision == "auto"
 

@@ -1,0 +1,10 @@
+from .path import AblationPath as AblationPath
+from .path import ablation_path as ablation_path
+from .path import store_path as store_path
+from .results import study_ablation as study_ablation
+from .results import trained_ablation as trained_ablation
+from .trainings import ablation_name as ablation_name
+from .trainings import ablation_plan as ablation_plan
+from .trainings import check_trains as check_trains
+from .trainings import known_study as known_study
+from .trainings import missing_trainings as missing_trainings
