@@ -160,7 +160,7 @@ def ensemble_card(
         metrics,
         provenance,
         portable,
-        title=label,
+        title=label.capitalize(),
         what=f"An {label} that",
         trained="its best trials",
         contents=_MEMBERS.format(rows=rows),
