@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from analysis.drawing import import_matplotlib
 from analysis.explanation.attention_relevance import attention_relevance
-from analysis.explanation.receptive_field import cells_on_image, enlarged_map
+from analysis.explanation.receptive_field import cells_on_image, enlarged_map, patches_on_image
 from search_spaces.declaration import InvalidInput
 from trainables.decision_tree import QUESTIONS, SLICES, Question
 from trainables.device import MicroBatch
@@ -120,7 +120,10 @@ def explain(
     with _evaluating(network), torch.enable_grad():
         parts, method = size.fitting(len(pixels), attempt)
     by_attention = method == "attention relevance"
-    cells = None if by_attention else cells_on_image(network, network.explained_layer())
+    if by_attention:
+        cells = patches_on_image(network)
+    else:
+        cells = cells_on_image(network, network.explained_layer())
     heat = _scaled(enlarged_map(torch.cat(parts), cells, side))
     return [Explanation(one, int(answer), method) for one, answer in zip(heat, answers)]
 
