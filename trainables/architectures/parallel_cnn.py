@@ -58,8 +58,9 @@ class ParallelCNN(GalaxyNetwork):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images [B, 3, S, S] in 0..1 to vote fractions [B, 37] in 0..1."""
-        features = torch.cat([path(images) for path in self.paths], dim=1)  # S = 64: [B, 256, 31, 31]
-        features = self.stages(features).flatten(1)  # [B, 576]
+        # S = 64: [B, 256, 31, 31], then [B, 576]
+        features = torch.cat([path(images) for path in self.paths], dim=1)
+        features = self.stages(features).flatten(1)
         for layer in self.dense:
             features = F.relu(layer(features))
         votes: Tensor = self.output(self.dropout(features))

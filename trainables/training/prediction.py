@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainables.device import MicroBatch
-from trainables.galaxies import enlarged, to_images
+from trainables.galaxies import network_input
 from trainables.layers import IMAGE_SIDE, GalaxyNetwork
 from trainables.training.views import NumViews, views
 
@@ -59,11 +59,10 @@ def predict(
     is raised if memory does not hold even 1 galaxy, ValueError if there is no galaxy to predict.
     """
     network.eval()
-    side = network.image_side
     chosen = np.arange(len(pixels)) if rows is None else rows
 
     def predicted(part: slice) -> Tensor:
-        images = enlarged(to_images(pixels[chosen[part]], device, side), side)
+        images = network_input(network, pixels[chosen[part]], device)
         votes = [network(view) for view in views(images, num_views)]
         return torch.stack(votes).mean(dim=0) if num_views > 1 else votes[0]
 

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from search_spaces.declaration import TrainingProtocol, to_yaml
+from trainables.galaxies import seen_side
 
 _TEMPLATE = """\
 # {architecture}: vote fractions of the Galaxy Zoo 2 decision tree
@@ -19,7 +20,7 @@ IMAGES is a folder or zip of JPEG, PNG, TIFF or WebP files, an npz, or a catalog
 `id_str,file_loc`.
 An image file of another size than {side} x {side} pixels is cropped to its central {crop} x {crop}
 pixels and then reduced to {side} x {side} pixels. The images of an npz must have {side} x {side}
-pixels.
+pixels.{seen}
 {portable}
 ## Metrics
 
@@ -104,6 +105,20 @@ def _row(part: str, metrics: dict[str, Any]) -> str:
     )
 
 
+def _seen(config: TrainingProtocol, side: int) -> str:
+    """Return a sentence on the part of an image that the network sees; "" if it sees all.
+
+    side: width and height of the images, in pixels. The sentence begins with a line break.
+    """
+    part = seen_side(side, config.field_fraction)
+    if part == side:
+        return ""
+    return (
+        f"\nThe network sees the central {part} x {part} of these pixels and cuts them itself; "
+        "the pixels\naround them came into view when the images of the training were moved."
+    )
+
+
 def model_card(
     config: TrainingProtocol,
     metrics: dict[str, Any],
@@ -124,6 +139,7 @@ def model_card(
         architecture=config.architecture,
         crop=provenance["preprocessing"]["crop"],
         side=side,
+        seen=_seen(config, side),
         portable="".join(text.format(side=side) for n, text in _PORTABLE.items() if n in portable),
         rows="".join(_row(part, values) for part, values in parts if values is not None),
         test_note=note,
