@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from analysis.drawing import import_matplotlib
 from analysis.explanation.attention_relevance import attention_relevance
-from analysis.explanation.receptive_field import cells_on_image, enlarged_map
+from analysis.explanation.receptive_field import cells_on_image, enlarged_map, patches_on_image
 from search_spaces.declaration import InvalidInput
 from trainables.decision_tree import QUESTIONS, SLICES, Question
 from trainables.device import MicroBatch
-from trainables.galaxies import enlarged, to_images
+from trainables.galaxies import network_input
 from trainables.layers import GalaxyNetwork
 from trainables.training import predict
 
@@ -28,8 +28,9 @@ _BATCH_PIXELS = 64 * 64**2  # at once: 64 images with a side of 64 pixels, or 5 
 class Explanation:
     """A heat map of one image and the answer that the heat map belongs to.
 
-    heat: heat map [S, S] float32 in 0..1, where S is the network's `image_side` in pixels. The
-    maximum is 1, unless the map is 0 everywhere.
+    heat: heat map [S, S] float32 in 0..1, where S is the network's `image_side` in pixels. The map
+    covers the central part of the image that the network sees. The maximum is 1, unless the map
+    is 0 everywhere.
     answer: index of the explained answer among the 37 vote fractions, 0..36.
     method: name of the method that made the heat map.
     """
@@ -111,7 +112,7 @@ def explain(
         for start in range(0, len(pixels), batch):
             part = slice(start, start + batch)
             copied = np.array(pixels[part])  # torch refuses arrays that are not writable
-            images = enlarged(to_images(copied, device, side), side).requires_grad_()
+            images = network_input(network, copied, device).requires_grad_()
             one, method = _maps(network, images, answers[part].to(device))
             parts.append(one)
         return parts, method
@@ -120,7 +121,10 @@ def explain(
     with _evaluating(network), torch.enable_grad():
         parts, method = size.fitting(len(pixels), attempt)
     by_attention = method == "attention relevance"
-    cells = None if by_attention else cells_on_image(network, network.explained_layer())
+    if by_attention:
+        cells = patches_on_image(network)
+    else:
+        cells = cells_on_image(network, network.explained_layer())
     heat = _scaled(enlarged_map(torch.cat(parts), cells, side))
     return [Explanation(one, int(answer), method) for one, answer in zip(heat, answers)]
 

@@ -30,6 +30,27 @@ def rmse_interval(
     return float(low), float(high)
 
 
+def rmse_difference_interval(
+    first: NDArray[np.floating],
+    second: NDArray[np.floating],
+    voted: NDArray[np.floating],
+    *,
+    confidence: float = 0.95,
+    num_resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return the lower and upper end of the paired bootstrap interval of a difference of RMSEs.
+
+    The difference is the RMSE of `first` minus that of `second`. first, second, voted: fractions
+    [N, A] of the same N >= 1 galaxies. In each resample both RMSEs are over the same drawn
+    galaxies. The other arguments are those of `rmse_interval`.
+    """
+    drawn = resampled_rmses([first, second], voted, num_resamples=num_resamples, seed=seed)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(drawn[:, 0] - drawn[:, 1], [tail, 1 - tail])
+    return float(low), float(high)
+
+
 def resamples_for(tail: float) -> int:
     """Return how many bootstrap resamples a quantile needs, at least 2000.
 

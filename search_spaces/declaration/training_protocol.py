@@ -35,6 +35,7 @@ KeptWeights = Annotated[
 ZoomAxes = Annotated[
     Literal["each", "alike"], CategoricalDistribution(("each", "alike")), STACKABLE
 ]
+FieldFraction = Annotated[float, Field(gt=0, le=1), STACKABLE]
 Brightness = Annotated[
     float, Field(ge=0, lt=1), CategoricalDistribution((0.0, 0.1, 0.3)), STACKABLE
 ]
@@ -90,6 +91,10 @@ class TrainingProtocol(FrozenConfig):
     shear_degrees: the largest shear, in degrees. brightness: the largest relative change of all
     pixels of an image; pixels above 1 become 1. augmentation_strength: factor on shift, zoom and
     shear; the products are limited to a zoom of 0.9 and a shear of 80 degrees.
+
+    field_fraction: width of the central part of a stored image that the network sees, as a
+    fraction of the image's side, above 0 and at most 1. Movements bring pixels from outside the
+    part into view. Shifts are fractions of the part.
 
     head: "sigmoid" for 37 independent sigmoids; "tree_softmax" or "tree_softplus" for fractions
     that follow the true decision tree by construction, so that the constraint coefficients have no
@@ -174,7 +179,8 @@ class TrainingProtocol(FrozenConfig):
     # the reported metric; the notebooks monitor val_loss, which changes with the coefficients
     early_stopping_patience: Patience = 50  # published: 50 epochs
 
-    # augmentation: each draw is uniform within +- the value; border pixels repeat outwards
+    # augmentation: each draw is uniform within +- the value; border pixels of the stored image
+    # repeat outwards
     rotation_degrees: RotationDegrees = 25.0
     # published: 25; a search also offers 180, because a galaxy has no up
     flips: Flips = False  # published: the main notebooks do not mirror
@@ -185,6 +191,8 @@ class TrainingProtocol(FrozenConfig):
     brightness: Brightness = (
         0.0  # published: none; the exposure of an image says nothing about the galaxy's shape
     )
+    field_fraction: FieldFraction = 1.0
+    # published: the network sees the whole stored image; at less than 1 the images need more field
     augmentation_strength: Annotated[
         float, Field(ge=0, le=3), FloatDistribution(0.0, 2.0), STACKABLE
     ] = 1.0  # published: shift, zoom and shear as declared above

@@ -25,6 +25,7 @@ def build_network(config: TrainingProtocol) -> GalaxyNetwork:
     wrong, damaged or cannot be had.
     """
     network: GalaxyNetwork = _module(config.architecture).build(config)
+    network.field_fraction = config.field_fraction
     return network
 
 

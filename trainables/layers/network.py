@@ -28,12 +28,15 @@ class GalaxyNetwork(nn.Module):
     """A network that maps images [B, 3, S, S] in 0..1 to vote fractions [B, 37] in 0..1.
 
     image_side: S, in pixels; 64 unless a subclass or the network sets another side.
+    field_fraction: width of the central part of a stored image that the network sees, as a
+        fraction of the image's side; 1 unless `build_network` sets the config's fraction.
     has_frozen_features: True if `features` gives the same numbers for an image throughout the
         training and the config allows to cache them. The training then computes the features of
         the unmoved images once. False unless a subclass or the network sets True.
     """
 
     image_side: int = IMAGE_SIDE
+    field_fraction: float = 1.0
     has_frozen_features: bool = False
 
     def regularisation(self) -> Tensor:

@@ -10,6 +10,7 @@ from .metrics import evaluate as evaluate
 from .metrics import mean_vector_rmse as mean_vector_rmse
 from .metrics import rmse as rmse
 from .prediction import predict as predict
+from .prediction import predict_by_one_and_eight as predict_by_one_and_eight
 from .step import EpochSteps as EpochSteps
 from .step import Sums as Sums
 from .training_run import TrainingRun as TrainingRun

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainables.galaxies import GalaxySource, as_images, brightened, enlarged, moved, sent
+from trainables.galaxies import GalaxySource, changed_images, enlarged, sent
 from trainables.layers import GalaxyNetwork
 from trainables.training.augmentation import Augmentation
 
@@ -55,17 +55,21 @@ class TrainingBatch:
         """Return the vote fractions [b, 37], on the source's device."""
         return self.source.votes(self.rows)
 
-    def images(self, side: int) -> Tensor:
+    def images(self, side: int, fraction: float = 1.0) -> Tensor:
         """Return the moved images [b, 3, side, side] in 0..1, which a network takes as input.
 
-        side: side of the images in pixels. Larger stored images are reduced before they are moved,
-        smaller ones enlarged after they are moved. The images are on the device of the source.
+        side, fraction: the network's `image_side`, in pixels, and its `field_fraction`. Larger
+        stored images are reduced before they are moved, smaller ones enlarged after they are
+        moved; a moved view of a part is taken in one step (see `changed_images`). The images are
+        on the device of the source.
         """
-        images = as_images(self.source.pixels(self.rows), side)
-        if self.movement is not None:
-            images = moved(images, self.movement)
-        if self.brightness is not None:
-            images = brightened(images, self.brightness)
+        images = changed_images(
+            self.source.pixels(self.rows),
+            side,
+            fraction=fraction,
+            movement=self.movement,
+            brightness=self.brightness,
+        )
         return enlarged(images, side)
 
     def predicted(self, network: GalaxyNetwork) -> Tensor:
@@ -76,7 +80,7 @@ class TrainingBatch:
         """
         if self.features is not None:
             return network.head(sent(self.features, self.source.device))
-        predicted: Tensor = network(self.images(network.image_side))
+        predicted: Tensor = network(self.images(network.image_side, network.field_fraction))
         return predicted
 
 
@@ -120,13 +124,10 @@ class TrainingBatches:
         slices = [slice(start, start + self.batch_size) for start in starts]
         order = np.concatenate([np.sort(order[chosen]) for chosen in slices])
         rows = sent(self.rows[order], self.source.rows_on)
-        movements = factors = None
-        if self.augmentation.moves:
-            drawn = self.augmentation.matrices(len(order), generator)
-            movements = sent(drawn.numpy(), self.source.device)
-        if self.augmentation.brightness:
-            drawn = self.augmentation.factors(len(order), generator)
-            factors = sent(drawn.numpy(), self.source.device)
+        movements, factors = (
+            None if change is None else sent(change.numpy(), self.source.device)
+            for change in self.augmentation.drawn(len(order), generator)
+        )
         for chosen in slices:
             yield TrainingBatch(
                 self.source,

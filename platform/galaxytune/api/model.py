@@ -105,9 +105,10 @@ class Model:
         """The network itself, a torch.nn.Module; every access returns the same object.
 
         The network maps images [B, 3, S, S] float32 in 0..1 to vote fractions [B, 37] in 0..1,
-        where S is the network's `image_side` in pixels. A loaded network is on the CPU and in
-        evaluation mode. `predict` and `explain` move the network to the GPU if torch finds a GPU,
-        and `predict` puts it into evaluation mode again.
+        where S is the network's `image_side` in pixels. The images show the part that the network
+        sees, whose width is the network's `field_fraction` of what `predict` takes. A loaded
+        network is on the CPU and in evaluation mode. `predict` and `explain` move the network to
+        the GPU if torch finds a GPU, and `predict` puts it into evaluation mode again.
         """
         network: GalaxyNetwork = self._export.network
         return network
@@ -210,7 +211,8 @@ class Model:
         Returns:
             The explanation, with ``answer``, its predicted vote fraction ``fraction``, ``heat``
             and ``method``, and the methods ``figure()`` and ``save(path)``. ``heat`` is a heat map
-            [S, S] in 0..1, where S is the network's `image_side`; 1 matters most.
+            [S, S] in 0..1, where S is the network's `image_side`; 1 matters most. The map covers
+            the part of the image that the network sees.
 
         Raises:
             InvalidInput: The question is unknown or not unique, or the image is missing, damaged,

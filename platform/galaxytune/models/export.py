@@ -29,6 +29,7 @@ from galaxytune.models.trained_network import (
     network_with_weights,
     trained_network,
 )
+from galaxytune.models.view_metrics import view_metrics
 from galaxytune.plan import package_versions
 from galaxytune.study import StudyFolder, check_data_unchanged
 from search_spaces.declaration import (
@@ -42,7 +43,7 @@ from trainables.device import training_device
 from trainables.files import load_weights, save_weights, write_atomically, write_if_allowed
 from trainables.galaxies import Galaxies, open_galaxies
 from trainables.layers import GalaxyNetwork
-from trainables.training import evaluate, mean_vector_rmse, predict
+from trainables.training import evaluate, mean_vector_rmse, predict_by_one_and_eight
 
 CONFIG, MODEL, METRICS = "config.yaml", "model.safetensors", "metrics.json"
 PROVENANCE, CARD = "provenance.json", "README.md"
@@ -195,8 +196,9 @@ def export_best(
     """Write the best complete trial of a study as an export folder; return the trial's record.
 
     out: the folder to write, which is made if it does not exist. formats: the name or the names of
-    formats in which the model is written too, see `ModelFormat`. The predictions and the metrics
-    for the test galaxies are computed once and kept in the study's folder.
+    formats in which the model is written too, see `ModelFormat`. The validation galaxies are
+    predicted by 1 view and by 8 views, see `view_metrics`. The predictions and the metrics for the
+    test galaxies are computed once, by 1 view, and kept in the study's folder.
 
     InvalidInput is raised, before anything is predicted, if `out` cannot be written or holds other
     files than an export, a format is unknown, no trial is complete, the weights were not kept or
@@ -213,10 +215,13 @@ def export_best(
     galaxies = open_galaxies(Path(plan.data))
     validation = folder.split_rows().validation
     network = trained_network(folder, best)
-    predicted = predict(network, galaxies.images, training_device(), validation)
+    voted = galaxies.target[validation]
+    once, averaged = predict_by_one_and_eight(
+        network, galaxies.images, training_device(), validation
+    )
     published = published_trial(records)
     metrics = {
-        "validation": split_metrics(predicted, galaxies.target[validation]),
+        "validation": split_metrics(once, voted) | view_metrics(once, averaged, voted),
         "test": _test_metrics(folder, best, galaxies),
         "noise_floor": noise_floor(galaxies.target, galaxies.num_votes),
         "published_val_rmse": None if published is None else published.val_rmse,

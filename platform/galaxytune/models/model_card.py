@@ -1,10 +1,14 @@
 """The model card of an export: a page in Markdown on what the model is and how to use it."""
 
 from collections.abc import Collection
+from textwrap import fill
 from typing import Any
 
+from galaxytune.models.view_metrics import view_sentence
 from search_spaces.declaration import TrainingProtocol, to_yaml
+from trainables.galaxies import seen_side
 
+_WIDTH = 95  # characters of a line
 _TEMPLATE = """\
 # {architecture}: vote fractions of the Galaxy Zoo 2 decision tree
 
@@ -15,11 +19,11 @@ answers that a crowd would give to the 11 questions of the Galaxy Zoo 2 decision
 
     galaxytune predict THIS_FOLDER IMAGES OUT.csv
 
-IMAGES is a folder or zip of JPEG, PNG, TIFF or WebP files, an npz, or a catalog with
+{views}IMAGES is a folder or zip of JPEG, PNG, TIFF or WebP files, an npz, or a catalog with
 `id_str,file_loc`.
 An image file of another size than {side} x {side} pixels is cropped to its central {crop} x {crop}
 pixels and then reduced to {side} x {side} pixels. The images of an npz must have {side} x {side}
-pixels.
+pixels.{seen}
 {portable}
 ## Metrics
 
@@ -104,6 +108,20 @@ def _row(part: str, metrics: dict[str, Any]) -> str:
     )
 
 
+def _seen(config: TrainingProtocol, side: int) -> str:
+    """Return a sentence on the part of an image that the network sees; "" if it sees all.
+
+    side: width and height of the images, in pixels. The sentence begins with a line break.
+    """
+    part = seen_side(side, config.field_fraction)
+    if part == side:
+        return ""
+    return (
+        f"\nThe network sees the central {part} x {part} of these pixels and cuts them itself; "
+        "the pixels\naround them came into view when the images of the training were moved."
+    )
+
+
 def model_card(
     config: TrainingProtocol,
     metrics: dict[str, Any],
@@ -113,17 +131,21 @@ def model_card(
     """Return the model card of an export as Markdown text.
 
     config: the config that was trained. metrics: for the parts `validation` and `test`, what
-    `split_metrics` returns; each may be None or missing, and other keys are ignored. provenance:
+    `split_metrics` returns; each may be None or missing, and other keys are ignored. The part
+    `validation` may also hold what `view_metrics` returns. provenance:
     what `provenance_of` returns. portable: the names of the portable files beside the card, of
     `model.onnx` and `model.pt2`.
     """
     side = provenance["preprocessing"]["side"]
     parts = [(part, metrics.get(part)) for part in ("validation", "test")]
+    views = view_sentence(metrics.get("validation") or {})
     note = "" if metrics.get("test") is None else " The test part was used to choose nothing."
     return _TEMPLATE.format(
         architecture=config.architecture,
         crop=provenance["preprocessing"]["crop"],
         side=side,
+        views=f"{fill(views, _WIDTH)}\n\n" if views else "",
+        seen=_seen(config, side),
         portable="".join(text.format(side=side) for n, text in _PORTABLE.items() if n in portable),
         rows="".join(_row(part, values) for part, values in parts if values is not None),
         test_note=note,

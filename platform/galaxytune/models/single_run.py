@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from galaxytune.models.export import provenance_of, split_metrics, write_export
+from galaxytune.models.view_metrics import view_metrics
 from search_spaces.declaration import InvalidInput, TrainingProtocol, build
 from trainables.device import training_device, within_memory
 from trainables.files import append_line, load_state, save_state
 from trainables.galaxies import SplitName, fingerprint, open_galaxies, split_galaxies
-from trainables.training import EpochReport, TrainingRun, predict
+from trainables.training import EpochReport, TrainingRun, predict_by_one_and_eight
 
 CURVE = "curve.jsonl"
 _FINGERPRINT = "data_fingerprint"
@@ -30,8 +31,8 @@ def train_single(
     `curve.jsonl` with the report of each epoch, and `last.pt`, the state after the last epoch,
     which stays there. split: `hash` or `seed`, see `split_galaxies`. num_galaxies: how many
     galaxies of the file are used, None for all. on_epoch: is called with the report of each epoch,
-    after the state is written. The metrics are `validation`, as `split_metrics` returns them, and
-    `best_epoch`, counted from 1.
+    after the state is written. The metrics are `validation`, as `split_metrics` and `view_metrics`
+    return them, and `best_epoch`, counted from 1.
 
     If the same training was interrupted or finished in `out`, it goes on from there; `on_epoch` is
     called with the earlier epochs first. A damaged `last.pt` is renamed to last.pt.damaged, and
@@ -61,9 +62,12 @@ def train_single(
     for report in run.reports:
         append_line(out / CURVE, report.as_values())
     run.restore_best_weights()
-    predicted = predict(run.network, galaxies.images, device, rows.validation)
+    voted = galaxies.target[rows.validation]
+    once, averaged = predict_by_one_and_eight(
+        run.network, galaxies.images, device, rows.validation
+    )
     metrics: dict[str, Any] = {
-        "validation": split_metrics(predicted, galaxies.target[rows.validation]),
+        "validation": split_metrics(once, voted) | view_metrics(once, averaged, voted),
         "best_epoch": run.best_epoch,
     }
     provenance = provenance_of(str(task[_FINGERPRINT]), galaxies)

@@ -229,9 +229,9 @@ def test_configs_with_the_same_shaping_params_are_one_pack(architecture: str) ->
 @pytest.mark.parametrize("name", STACKING)
 def test_what_may_differ_within_a_pack_changes_no_shape(name: str) -> None:
     """The fields in which a pack must agree are those that shape the network, and no more."""
-    shaping = {"architecture", "batch_size", "head", "precision", "width"}
+    shaping = {"architecture", "batch_size", "head", "input_side", "precision", "width"}
     if name == "residual_cnn":
-        shaping |= {"depth", "input_side"}
+        shaping |= {"depth"}
     if name == "vision_transformer":
         shaping |= {"depth", "patch_side", "num_heads", "as_published", "output_activation"}
     assert set(shaping_fields(config_class(name))) == shaping
