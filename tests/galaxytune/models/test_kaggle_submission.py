@@ -124,7 +124,10 @@ def test_python_writes_a_table_of_any_order(tmp_path: Path) -> None:
         (predictions([]), "the predictions hold no galaxy"),
         (predictions(["1"]).drop(columns="id_str"), "lack the column 'id_str'"),
         (predictions(["1"]).drop(columns="Class7.2"), "lack the column 'Class7.2'"),
-        (predictions(["5", "6"]).assign(**{"Class3.1": pd.Series(["?", "0.5"])}), "galaxy 5 hold a value"),
+        (
+            predictions(["5", "6"]).assign(**{"Class3.1": pd.Series(["?", "0.5"])}),
+            "galaxy 5 hold a value",
+        ),
         (predictions(["5", "6"]).assign(**{"Class3.1": [0.5, np.inf]}), "galaxy 6 hold a value"),
     ],
     ids=range(8),
