@@ -145,13 +145,16 @@ def _converted(
 def _without_common_prefixes(state: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
     """Yield the tensors, then those below each first part of a name that most names share.
 
-    The first part is removed from the names. At most four levels are yielded.
+    The first part is removed from the names. At most four levels are yielded, and none without a
+    tensor, because timm downloads weights in place of an empty mapping.
     """
     tensors = dict(state)
     for _ in range(_LEVELS):
+        if not tensors:
+            return
         yield dict(tensors)
         firsts = Counter(name.partition(".")[0] for name in tensors)
-        (first, count), *_ = firsts.most_common(1) or [("", 0)]
+        ((first, count),) = firsts.most_common(1)
         if 2 * count <= len(tensors):
             return
         start = f"{first}."
