@@ -1,3 +1,9 @@
+from .earlier_export import CONFIG as CONFIG
+from .earlier_export import HUB_FOLDER as HUB_FOLDER
+from .earlier_export import MODEL as MODEL
+from .earlier_export import begin_from_export as begin_from_export
+from .earlier_export import earlier_config as earlier_config
+from .earlier_export import use_description as use_description
 from .feature_map import FeatureMap as FeatureMap
 from .feature_map import feature_map_of as feature_map_of
 from .fine_tuning import IMAGENET_DEVIATION as IMAGENET_DEVIATION
