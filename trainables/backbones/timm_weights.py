@@ -11,6 +11,7 @@ from huggingface_hub import constants, try_to_load_from_cache
 from torch import Tensor, nn
 
 from search_spaces.declaration import InvalidInput, Notice
+from trainables.backbones.efficientnet_names import in_timms_names, is_efficientnet_pytorch
 from trainables.backbones.hub_models import (
     WEIGHT_FILES,
     UnreachableModel,
@@ -61,7 +62,7 @@ def timm_model(architecture: str, weights: str, *, side: int) -> nn.Module:
     classifiers = remove_classifier(model)
     if not is_file(weights):
         return model
-    state = read_state(Path(weights))
+    state = _with_timms_names(read_state(Path(weights)), model, name, source=weights)
     try:
         fill(model, state, source=weights, classifiers=classifiers)
     except Ambiguous:
@@ -73,6 +74,26 @@ def timm_model(architecture: str, weights: str, *, side: int) -> nn.Module:
         check_finite(converted, source=weights)
         return converted
     return model
+
+
+def _with_timms_names(
+    state: dict[str, Tensor], model: nn.Module, name: str, *, source: str
+) -> dict[str, Tensor]:
+    """Return the tensors of a file with the names of a timm model, if a table gives the names.
+
+    The table is that of EfficientNet-PyTorch; other tensors are returned unchanged. state: the
+    tensors by name. model: the timm model. name: timm's name of the model. source: the file, for
+    the message. InvalidInput is raised if the model computes otherwise than EfficientNet-PyTorch:
+    timm's `tf_...` alone pad images and normalise batches in the same way.
+    """
+    if not is_efficientnet_pytorch(state):
+        return state
+    if not name.startswith("tf_efficientnet"):
+        raise InvalidInput(
+            f"{source} holds weights of EfficientNet-PyTorch, which are those of timm's "
+            f"tf_efficientnet models, such as timm:tf_efficientnet_lite0, not of {name}"
+        )
+    return in_timms_names(state, model.state_dict())
 
 
 def _options(name: str, side: int) -> dict[str, Any]:
