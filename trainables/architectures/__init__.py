@@ -39,7 +39,6 @@ def _begun_from_export(config: TrainingProtocol) -> GalaxyNetwork:
     InvalidInput is raised if there is no such network, or if the export does not fit.
     """
     earlier_config(config)
-    use_description(Path(str(config.begin_from)), config.architecture)
     network = build_without_weights(config)
     begin_from_export(network, config)
     return network
@@ -49,10 +48,13 @@ def build_without_weights(config: TrainingProtocol) -> GalaxyNetwork:
     """Return the network that a config describes, with random weights only, on the CPU.
 
     Neither pretrained weights nor those of an earlier export are looked for or loaded. Such a
-    network serves to count parameters, or to be filled with the weights of an export. The weights
-    are drawn from torch's global random state. A config of no known network, or of a timm model
-    that cannot be built or trained, raises InvalidInput.
+    network serves to count parameters, or to be filled with the weights of an export. A model of
+    the Hugging Face hub is built by the description in the folder `config.begin_from`, if there is
+    one. The weights are drawn from torch's global random state. A config of no known network, or
+    of a timm model that cannot be built or trained, raises InvalidInput.
     """
+    if config.begin_from is not None:
+        use_description(Path(config.begin_from), config.architecture)
     without = {"begin_from": None, "weights": "none"}
     fields = type(config).model_fields
     return build_network(
