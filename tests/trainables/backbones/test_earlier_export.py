@@ -34,7 +34,7 @@ def exported(folder: Path, architecture: str = "simple_cnn", **values: Any) -> G
     network = build_network(config)
     with torch.no_grad():
         for parameter in network.parameters():  # biases begin at 0 in every network
-            parameter += 0.01 * torch.randn_like(parameter)
+            parameter.add_(torch.randn_like(parameter), alpha=0.01)
     folder.mkdir()
     (folder / "config.yaml").write_text(to_yaml(config))
     save_weights(folder / "model.safetensors", network.state_dict())
