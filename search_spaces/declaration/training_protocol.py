@@ -8,7 +8,7 @@ value. The range that is searched stands beside the default, and each range is d
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from search_spaces.declaration.annotations import STACKABLE, Each, OnlyIf
 from search_spaces.declaration.frozen_config import FrozenConfig
@@ -17,6 +17,7 @@ from search_spaces.declaration.quiet_optuna import (
     FloatDistribution,
     IntDistribution,
 )
+from search_spaces.declaration.stored_paths import absolute_folder
 
 # With these aliases an architecture can change a default and does not repeat the range.
 Epochs = Annotated[int, Field(ge=1, le=1_000_000), STACKABLE]
@@ -63,7 +64,9 @@ class TrainingProtocol(FrozenConfig):
     name; () if there are none. PUBLISHED: the values, by field name, with which a training
     reproduces the student project, its mistakes included; the defaults of these fields may differ.
 
-    architecture: the architecture's name. seed: the random seed, 0 or more. epochs: the largest
+    architecture: the architecture's name. seed: the random seed, 0 or more. begin_from: the folder
+    of an export of the same architecture, whose weights training begins with; None for new
+    weights. The path is stored as an absolute path. epochs: the largest
     number of passes over the training galaxies. batch_size: number of galaxies in a training step;
     the last step of an epoch may have fewer.
 
@@ -99,7 +102,8 @@ class TrainingProtocol(FrozenConfig):
     head: "sigmoid" for 37 independent sigmoids; "tree_softmax" or "tree_softplus" for fractions
     that follow the true decision tree by construction, so that the constraint coefficients have no
     use. output_bias: the predictions with which training begins: "votes" for the mean vote
-    fractions of the training galaxies, "zero" for those of a last layer without bias.
+    fractions of the training galaxies, "zero" for those of a last layer without bias. The field
+    has no effect if the last layer begins with the weights of `begin_from`.
 
     tree: "true" for the decision tree of Galaxy Zoo 2, "as_published" for that of the student
     project. coefficient_sharing: "shared" uses `constraint_coefficient` for all questions,
@@ -129,6 +133,10 @@ class TrainingProtocol(FrozenConfig):
     architecture: str
     # the random seed of the weights, the order of the galaxies, augmentation and dropout
     seed: Annotated[int, Field(ge=0, lt=2**32), STACKABLE] = 0
+
+    # the export whose weights training begins with
+    begin_from: Annotated[str | None, AfterValidator(absolute_folder), STACKABLE] = None
+    # published: no network was trained on other galaxies before
 
     # training length and optimiser
     epochs: Epochs = 300  # published: fit(epochs=300)

@@ -33,11 +33,14 @@ class GalaxyNetwork(nn.Module):
     has_frozen_features: True if `features` gives the same numbers for an image throughout the
         training and the config allows to cache them. The training then computes the features of
         the unmoved images once. False unless a subclass or the network sets True.
+    has_trained_output: True if the last layer has the weights of an earlier training, so that
+        `begin_at` would spoil it.
     """
 
     image_side: int = IMAGE_SIDE
     field_fraction: float = 1.0
     has_frozen_features: bool = False
+    has_trained_output: bool = False
 
     def regularisation(self) -> Tensor:
         """Return the scalar that the network's own regularisers add to the loss; here 0.

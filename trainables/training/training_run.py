@@ -39,8 +39,8 @@ def initial_network(config: TrainingProtocol) -> GalaxyNetwork:
     """Return the network with which a training run of `config` begins, on the CPU.
 
     The config's seed sets torch's global random state and so decides the drawn weights. Pretrained
-    weights are read from their file, or downloaded if this machine lacks them. InvalidInput is
-    raised if there is no such network or if its pretrained weights cannot be loaded.
+    weights are read from their file or from an earlier export, or downloaded if this machine lacks
+    them. InvalidInput is raised if there is no such network or if such weights cannot be loaded.
     """
     _seed_chance(config, epoch=0)
     return build_network(config)
@@ -105,7 +105,7 @@ class TrainingRun:
         self.network = within_memory(
             lambda: initial_network(config).to(device), f"a network of {config.architecture}"
         )
-        if config.output_bias == "votes":
+        if config.output_bias == "votes" and not self.network.has_trained_output:
             self.network.begin_at(torch.from_numpy(galaxies.target[split.training].mean(axis=0)))
         self.network.to(memory_format=torch.channels_last)
         self._frozen_names = self.network.frozen_names()

@@ -36,6 +36,13 @@ CropOption = Annotated[
 ]
 
 
+class TableFormat(StrEnum):
+    """A form of the file that `predict` writes."""
+
+    TABLE = "table"
+    KAGGLE = "kaggle"
+
+
 class ExportFormat(StrEnum):
     """A format of an exported model; `export` always writes the export folder."""
 
@@ -159,6 +166,15 @@ def predict(
             "is more accurate and takes eight times as long; 1 does not."
         ),
     ] = 1,
+    form: Annotated[
+        TableFormat,
+        typer.Option(
+            "--format",
+            help="kaggle writes a submission to the Galaxy Zoo challenge, with GalaxyID as its "
+            "first column and the galaxies in order; the ids must be whole numbers, and OUT a "
+            ".csv file. table writes the ids as they are.",
+        ),
+    ] = TableFormat.TABLE,
 ) -> None:
     """Predict the vote fractions of images into OUT.csv or OUT.parquet.
 
@@ -171,7 +187,9 @@ def predict(
     size of the training's are used uncut. Of 16 bits a channel the upper 8 are used. Transparent
     pixels are blended with black. An image that cannot be read is skipped and named.
     """
-    predict_with_progress(export_dir, images, out, crop=_crop(crop), views=_views(views))
+    predict_with_progress(
+        export_dir, images, out, crop=_crop(crop), views=_views(views), form=form
+    )
 
 
 def predict_with_progress(
@@ -181,21 +199,26 @@ def predict_with_progress(
     *,
     crop: "Crop" = "training",
     views: "NumViews" = 1,
+    form: TableFormat = TableFormat.TABLE,
 ) -> None:
     """Write the predicted vote fractions of images to a table, and show a progress bar.
 
     export_dir: a folder that `export` or `train` wrote. images: a path that `Model.predict` takes.
     out: the table to write, .csv or .parquet; an older file is replaced. crop: how images are cut.
-    views: 1, or 8 for an average over the symmetries of the square.
+    views: 1, or 8 for an average over the symmetries of the square. form: the form of the table;
+    KAGGLE needs ids that are whole numbers, and a `out` that ends in .csv.
     What was done with the images' sizes, the images that were skipped, and the number of
     predictions are printed on standard error.
 
-    InvalidInput is raised if one of the five is wrong, if no image can be read, or if `out`
+    InvalidInput is raised if one of the six is wrong, if no image can be read, or if `out`
     cannot be written there. WorkFailed is raised if memory does not hold one image, or if `out`
     can no longer be written after the work; the predictions are then written elsewhere.
     """
     from galaxytune.models import (
+        as_submission,
+        check_submission_name,
         check_table_name,
+        galaxy_numbers,
         load_export,
         predict_images,
         write_table_somewhere,
@@ -203,7 +226,8 @@ def predict_with_progress(
     from trainables.files import check_output_file
     from trainables.galaxies import grouped
 
-    check_table_name(out)
+    is_for_kaggle = form is TableFormat.KAGGLE
+    (check_submission_name if is_for_kaggle else check_table_name)(out)
     check_output_file(out, [images])
     export = load_export(export_dir)
     with progress_bar() as bar:
@@ -213,13 +237,16 @@ def predict_with_progress(
             images,
             crop=crop,
             num_views=views,
+            check_ids=galaxy_numbers if is_for_kaggle else None,
             on_progress=lambda done: bar.update(task, completed=done),
         )
     say(found.framing)
     for line in grouped(found.skipped):
         say(f"skipped {line}")
-    write_table_somewhere(found.table, out)
+    write_table_somewhere(as_submission(found.table) if is_for_kaggle else found.table, out)
     done, left_out = len(found.table), len(found.skipped)
+    if is_for_kaggle and left_out:
+        say("Kaggle refuses a submission that lacks a galaxy; the skipped images have no row")
     say(
         f"{done} prediction{'' if done == 1 else 's'} -> {out}; "
         f"{left_out} image{'' if left_out == 1 else 's'} skipped"

@@ -8,6 +8,9 @@ from .export import export_best as export_best
 from .export import load_export as load_export
 from .framing import Crop as Crop
 from .framing import check_crop as check_crop
+from .kaggle_submission import as_submission as as_submission
+from .kaggle_submission import check_submission_name as check_submission_name
+from .kaggle_submission import galaxy_numbers as galaxy_numbers
 from .output_folders import check_training_folder as check_training_folder
 from .portable_model import ModelFormat as ModelFormat
 from .prediction import predict_images as predict_images

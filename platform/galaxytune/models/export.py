@@ -15,7 +15,7 @@ from torch import Tensor
 
 from analysis.records import TrialRecord, best_trial, published_trial
 from analysis.statistics import noise_floor, rmse_interval
-from galaxytune.models.hub_description import keep_description, use_description
+from galaxytune.models.hub_description import keep_description
 from galaxytune.models.model_card import model_card
 from galaxytune.models.output_folders import check_export_folder
 from galaxytune.models.portable_model import (
@@ -39,14 +39,14 @@ from search_spaces.declaration import (
     read_yaml,
     to_yaml,
 )
+from trainables.backbones import CONFIG, MODEL, use_description
 from trainables.device import training_device
 from trainables.files import load_weights, save_weights, write_atomically, write_if_allowed
 from trainables.galaxies import Galaxies, open_galaxies
 from trainables.layers import GalaxyNetwork
 from trainables.training import evaluate, mean_vector_rmse, predict_by_one_and_eight
 
-CONFIG, MODEL, METRICS = "config.yaml", "model.safetensors", "metrics.json"
-PROVENANCE, CARD = "provenance.json", "README.md"
+METRICS, PROVENANCE, CARD = "metrics.json", "provenance.json", "README.md"
 _TEST_METRICS = "test_metrics.json"
 _NUM_CHECKED = 32  # validation galaxies by which a portable file is checked
 
@@ -278,7 +278,7 @@ def load_export(folder: Path) -> Export:
     except (ValueError, KeyError, TypeError):
         raise InvalidInput(f"{folder / PROVENANCE} does not say how images were cropped") from None
     metrics = _read_json(folder / METRICS) if (folder / METRICS).is_file() else {}
-    use_description(folder, config)
+    use_description(folder, config.architecture)
     network = network_with_weights(config, load_weights(folder / MODEL))
     return Export(config, network, metrics, provenance, crop, side)
 
