@@ -2,8 +2,8 @@ from .annotations import STACKABLE as STACKABLE
 from .annotations import OnlyIf as OnlyIf
 from .annotations import conditions_of as conditions_of
 from .annotations import hyperparameters as hyperparameters
-from .annotations import used_values as used_values
 from .annotations import shaping_fields as shaping_fields
+from .annotations import used_values as used_values
 from .errors import InvalidInput as InvalidInput
 from .errors import Notice as Notice
 from .errors import StudyInterrupted as StudyInterrupted
