@@ -20,6 +20,7 @@ from trainables.backbones.hub_models import (
     is_hub_name,
     timm_name,
 )
+from trainables.backbones.packaged_weights import packaged_weights
 from trainables.backbones.pretrained_weights import (
     IMAGENET,
     Unreachable,
@@ -49,12 +50,15 @@ def timm_model(architecture: str, weights: str, *, side: int) -> nn.Module:
 
     A model of a family that does not allow to remove the two keeps them. architecture: `timm:` and
     timm's name of the model. weights: "imagenet", "none" or a path. side: the side in pixels of
-    the images, for a model that needs to know the side. ImageNet's weights are downloaded if the
-    hub's or torch's cache lacks them. A model or weights that cannot be had raise InvalidInput, as
-    does a damaged file in a cache.
+    the images, for a model that needs to know the side. ImageNet's weights are read from an
+    installed package that holds them (see `packaged_weights`), or else downloaded if the hub's or
+    torch's cache lacks them. A model or weights that cannot be had raise InvalidInput, as does a
+    damaged file in a cache.
     """
     name = timm_member(architecture)
     options = _options(name, side)
+    packaged = packaged_weights(name) if weights == IMAGENET else None
+    weights = weights if packaged is None else str(packaged)
     if weights == IMAGENET:
         model = _downloaded(architecture, name, options)
     else:
@@ -197,13 +201,16 @@ def _address(name: str) -> str:
 def check_timm_download(architecture: str) -> None:
     """Raise Unreachable if the weights of a timm model cannot be downloaded.
 
-    The error is raised if timm knows no weights of the model, or if the weights are on the Hugging
-    Face hub, not in the hub's cache, and the hub does not answer. Weights at other addresses are
-    not tried, and nothing is downloaded. An unknown model raises InvalidInput.
+    Weights that an installed package holds need no download. The error is raised if timm knows no
+    weights of the model, or if the weights are on the Hugging Face hub, not in the hub's cache,
+    and the hub does not answer. Weights at other addresses are not tried, and nothing is
+    downloaded. An unknown model raises InvalidInput.
     """
     name = timm_member(architecture)
     if is_hub_name(name):
         return check_hub_weights(name)
+    if packaged_weights(name) is not None:
+        return None
     hub_id = published_weights(name).hf_hub_id
     if not (hub_id or published_weights(name).url):
         raise Unreachable(architecture, "a file of them", "timm knows none")
