@@ -11,6 +11,7 @@ from torch import Tensor
 from trainables.galaxies import GalaxySource, changed_images, enlarged, sent
 from trainables.layers import GalaxyNetwork
 from trainables.training.augmentation import Augmentation
+from trainables.training.resampling import drawn_order
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ class TrainingBatches:
     augmentation: the limits of the random changes of the images.
     features: memory-mapped features [N, F] in the order of `rows`, or None if the backbone trains,
         the galaxies are moved, or features are not cached.
+    importance: for each row the mean number of times [N] that it is drawn in an epoch (see
+        `drawn_order`), or None if each row is drawn once.
     """
 
     source: GalaxySource
@@ -101,6 +104,7 @@ class TrainingBatches:
     batch_size: int
     augmentation: Augmentation
     features: NDArray[np.float32] | None
+    importance: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -119,7 +123,7 @@ class TrainingBatches:
         of these are drawn, and copied to the device that needs them, before the first batch is
         yielded. Within a batch the galaxies stand in the order of `rows`.
         """
-        order = torch.randperm(len(self.rows), generator=generator).numpy()
+        order = drawn_order(len(self.rows), self.importance, generator)
         starts = range(0, len(order), self.batch_size)
         slices = [slice(start, start + self.batch_size) for start in starts]
         order = np.concatenate([np.sort(order[chosen]) for chosen in slices])

@@ -32,6 +32,7 @@ from trainables.training.optimiser import (
     set_learning_rate,
 )
 from trainables.training.prediction import predict, predict_from_features, prediction_batch
+from trainables.training.resampling import importances
 from trainables.training.step import EpochSteps, Sums, TrainingStep, driven
 
 
@@ -105,8 +106,10 @@ class TrainingRun:
         self.network = within_memory(
             lambda: initial_network(config).to(device), f"a network of {config.architecture}"
         )
+        importance = _importance(config, galaxies, split)
         if config.output_bias == "votes" and not self.network.has_trained_output:
-            self.network.begin_at(torch.from_numpy(galaxies.target[split.training].mean(axis=0)))
+            voted = np.average(galaxies.target[split.training], axis=0, weights=importance)
+            self.network.begin_at(torch.from_numpy(voted.astype(np.float32)))
         self.network.to(memory_format=torch.channels_last)
         self._frozen_names = self.network.frozen_names()
         self.optimiser = build_optimiser(config, self.network)
@@ -124,6 +127,7 @@ class TrainingRun:
             config.batch_size,
             augmentation=self.augmentation,
             features=fixed,
+            importance=importance,
         )
         self.steps_per_epoch = len(self._batches)
         side = self.network.image_side
@@ -353,6 +357,20 @@ class TrainingRun:
             return predict_from_features(network, self._validation_features, self.device, batch)
         rows = self.split.validation
         return predict(network, self.galaxies.images, self.device, rows, batch=batch)
+
+
+def _importance(
+    config: TrainingProtocol, galaxies: Galaxies, split: Split
+) -> NDArray[np.float64] | None:
+    """Return how often each training galaxy is drawn in an epoch, or None for once each.
+
+    The result is None unless the config resamples and the file marks some galaxies, but not all,
+    as unbiased: only then can the training part differ from the validation part.
+    """
+    flags = galaxies.unbiased
+    if config.resampling == "none" or flags is None or flags.all() or not flags.any():
+        return None
+    return importances(galaxies.target[split.training], galaxies.target[split.validation])
 
 
 def _history(state: dict[str, Any], whole: int) -> list[dict[str, float]]:
