@@ -17,6 +17,8 @@ class Config(TrainingProtocol):
 
     width: factor on the numbers of channels and units of all layers before the output, above 0 and
         at most 4.
+    input_side: width and height of the images that the network sees, in pixels, at least 17, for
+        which the last stage's map has one value.
     convolution_dropout: dropout rate after every pooling, 0 or more and below 1.
     dense_dropout: dropout rate before the output, 0 or more and below 1.
     kernel_l2: factor, 0 or more, on the sum of the squared weights of the three dense layers,
@@ -27,6 +29,7 @@ class Config(TrainingProtocol):
 
     architecture: Literal["parallel_cnn"] = "parallel_cnn"
     width: Annotated[float, Field(gt=0, le=4)] = 1.0  # published: the channels of the notebook
+    input_side: Annotated[int, Field(ge=17)] = 64  # published: images of 64 x 64 pixels
     convolution_dropout: Dropout = 0.1  # published: 0.1 after every pooling
     dense_dropout: Dropout = 0.2  # published: 0.2 before the output
     kernel_l2: Annotated[

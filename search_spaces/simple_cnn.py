@@ -25,6 +25,8 @@ class Config(TrainingProtocol):
 
     width: factor on the numbers of channels and units of all layers before the output, above 0 and
         at most 4.
+    input_side: width and height of the images that the network sees, in pixels, at least 46, for
+        which the last convolution's map has one value after its pooling.
     dropout: dropout rate before the output, 0 or more and below 1.
     """
 
@@ -32,6 +34,7 @@ class Config(TrainingProtocol):
 
     architecture: Literal["simple_cnn"] = "simple_cnn"
     width: Annotated[float, Field(gt=0, le=4)] = 1.0  # published: the channels of the notebook
+    input_side: Annotated[int, Field(ge=46)] = 64  # published: images of 64 x 64 pixels
     dropout: Dropout = 0.0  # published: the notebook has no dropout; a search may add it
 
     epochs: Epochs = 30  # published: 30 epochs

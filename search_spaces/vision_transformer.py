@@ -20,7 +20,9 @@ class Config(TrainingProtocol):
     nothing reads, as the notebook does. False makes the class token a parameter and drops the row.
     width: factor on the 64 channels of a token, above 0 and at most 4. depth: number of blocks, at
     least 1. num_heads: number of attention heads of a block, at least 1, each as wide as a token.
-    patch_side: width and height of a patch, 4, 8 or 16 pixels. output_activation: what follows the
+    patch_side: width and height of a patch, 4, 8 or 16 pixels. input_side: width and height of the
+    images that the network sees, in pixels, at least 16; images that no whole number of patches
+    covers get black borders. output_activation: what follows the
     second dense layer of a block, "gelu" or "none". attention_dropout: dropout rate of the
     attention weights. dense_dropout: dropout rate in the dense layers of the blocks and of the
     head. Both rates are 0 or more and below 1.
@@ -36,6 +38,7 @@ class Config(TrainingProtocol):
     num_heads: Annotated[int, Field(ge=1)] = 8  # published: 8 heads, each as wide as the tokens
     patch_side: Annotated[Literal[4, 8, 16], CategoricalDistribution((4, 8, 16))] = 8
     # published: patches of 8 pixels
+    input_side: Annotated[int, Field(ge=16)] = 64  # published: images of 64 x 64 pixels
     output_activation: Annotated[
         Literal["gelu", "none"], CategoricalDistribution(("gelu", "none"))
     ] = "gelu"

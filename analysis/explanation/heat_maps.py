@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from analysis.drawing import import_matplotlib
 from analysis.explanation.attention_relevance import attention_relevance
-from analysis.explanation.receptive_field import cells_on_image, enlarged_map
+from analysis.explanation.receptive_field import cells_on_image, enlarged_map, patches_on_image
 from search_spaces.declaration import InvalidInput
 from trainables.decision_tree import QUESTIONS, SLICES, Question
 from trainables.device import MicroBatch
-from trainables.galaxies import enlarged, reduced, to_images
+from trainables.galaxies import enlarged, network_input, reduced, seen_part, seen_side
 from trainables.layers import GalaxyNetwork
 from trainables.training import EnsembleNetwork, predict
 
@@ -28,8 +28,9 @@ _BATCH_PIXELS = 64 * 64**2  # at once: 64 images with a side of 64 pixels, or 5 
 class Explanation:
     """A heat map of one image and the answer that the heat map belongs to.
 
-    heat: heat map [S, S] float32 in 0..1, where S is the network's `image_side` in pixels. The
-    maximum is 1, unless the map is 0 everywhere.
+    heat: heat map [S, S] float32 in 0..1, where S is the network's `image_side` in pixels. The map
+    covers the central part of the image that the network sees. The maximum is 1, unless the map
+    is 0 everywhere.
     answer: index of the explained answer among the 37 vote fractions, 0..36.
     method: name of the method that made the heat map; both names for an ensemble whose members
         were explained by different methods.
@@ -130,7 +131,7 @@ def _heat_for(
         for start in range(0, len(pixels), batch):
             part = slice(start, start + batch)
             copied = np.array(pixels[part])  # torch refuses arrays that are not writable
-            images = enlarged(to_images(copied, device, side), side).requires_grad_()
+            images = network_input(network, copied, device).requires_grad_()
             one, method = _maps(network, images, answers[part].to(device))
             parts.append(one)
         return parts, method
@@ -139,7 +140,10 @@ def _heat_for(
     with _evaluating(network), torch.enable_grad():
         parts, method = size.fitting(len(pixels), attempt)
     by_attention = method == "attention relevance"
-    cells = None if by_attention else cells_on_image(network, network.explained_layer())
+    if by_attention:
+        cells = patches_on_image(network)
+    else:
+        cells = cells_on_image(network, network.explained_layer())
     return _scaled(enlarged_map(torch.cat(parts), cells, side)), method
 
 
@@ -148,14 +152,17 @@ def _mean_heat(
 ) -> tuple[Tensor, Method]:
     """Return the mean heat maps [N, S, S] in 0..1 of an ensemble's members, and their method.
 
-    The arguments and the errors are those of `_heat_for`.
+    The heat of a member is 0 outside the central part that the member sees. The arguments and the
+    errors are those of `_heat_for`.
     """
     side = network.image_side
     total = torch.zeros(len(pixels), side, side, device=device)
     methods: set[Method] = set()
     for member, weight in network.weighted():
         heat, method = _heat_for(member, pixels, answers, device)
-        total += weight * enlarged(reduced(heat[:, None], side), side)[:, 0]
+        part = seen_side(side, member.field_fraction)
+        sized = enlarged(reduced(heat[:, None], part), part)[:, 0]
+        seen_part(total, member.field_fraction).add_(weight * sized)
         methods.add(method)
     both: Method = "Grad-CAM and attention relevance"
     return _scaled(total), methods.pop() if len(methods) == 1 else both

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trainables.architectures.vision_transformer import VisionTransformer
 from trainables.backbones import FineTunedNetwork
 from trainables.layers import GalaxyNetwork
 
@@ -67,6 +68,16 @@ def cells_on_image(network: GalaxyNetwork, layer: nn.Module) -> Cells | None:
     step = float(lows[end] - lows[begin]) / (end - begin)
     first_low, first_high = float(lows[end]) - step * end, float(highs[other]) - step * other
     return Cells((first_low + first_high) / 2, step)
+
+
+def patches_on_image(network: GalaxyNetwork) -> Cells | None:
+    """Return the positions of a transformer's patches on the image, or None to spread them evenly.
+
+    Positions are returned for a VisionTransformer, whose patches may reach beyond the image.
+    """
+    if not isinstance(network, VisionTransformer):
+        return None
+    return Cells((network.patch_side - 1) / 2 - network.border[0], network.patch_side)
 
 
 def _is_unpadded(layer: nn.Module) -> bool:

@@ -14,6 +14,7 @@ from analysis.explanation import Explanation, explain
 from analysis.figures.style import COLOURS, SMALL, WIDTH, in_style, new_figure, show_pixels, tidy
 from analysis.records import HeldOut
 from trainables.decision_tree import COLUMNS, QUESTIONS, SLICES, Question, answer_name
+from trainables.galaxies import seen_pixels
 from trainables.layers import GalaxyNetwork
 
 _HEAT = colormaps["viridis"]  # lightness increases evenly, also for colour-blind readers
@@ -120,6 +121,8 @@ def explanation_page(
 ) -> Figure:
     """Return a figure with one row per galaxy: its image, and one heat map per question.
 
+    Of each image the part that the network sees is drawn.
+
     held_out: galaxies with the network's predictions. network: the network, which must be on
     `device`. device: device of the computation. questions: the questions to explain, at least one.
     Each heat map belongs to the question's answer with the highest prediction. rows: indices of
@@ -132,16 +135,18 @@ def explanation_page(
     """
     chosen = list(_page_galaxies(held_out.voted) if rows is None else rows)
     pixels = held_out.images[chosen]
+    seen = seen_pixels(pixels, network.field_fraction)
     columns = [explain(network, pixels, question, device) for question in questions]
     figure = new_figure(WIDTH, 1.15 + 1.3 * len(chosen))
     axes = figure.subplots(len(chosen), len(columns) + 1, squeeze=False)
     for panel, question in zip(axes[0, 1:], questions):
         panel.set_title(f"question {question.number}\n{question.name}", fontsize=SMALL)
     for row, galaxy in enumerate(chosen):
-        show_pixels(axes[row, 0], pixels[row])
+        show_pixels(axes[row, 0], seen[row])
         axes[row, 0].set_xlabel(f"galaxy\n{held_out.ids[galaxy]}", labelpad=2, fontsize=SMALL)
         for panel, explanations in zip(axes[row, 1:], columns):
-            _draw_cell(panel, held_out, galaxy, explanations[row])
+            show_pixels(panel, over_image(seen[row], explanations[row].heat))
+            _describe_cell(panel, held_out, galaxy, explanations[row])
     figure.colorbar(
         ScalarMappable(cmap=_HEAT), ax=axes, label=_BAR_LABEL, alpha=_OPACITY,
         location="bottom", fraction=0.012, pad=0.01, aspect=60, shrink=0.5,
@@ -169,12 +174,11 @@ def _page_galaxies(voted: NDArray[np.float32]) -> list[int]:
     return chosen
 
 
-def _draw_cell(axes: Axes, held_out: HeldOut, galaxy: int, explanation: Explanation) -> None:
-    """Draw the heat map of one galaxy with the predicted and voted fraction below the map.
+def _describe_cell(axes: Axes, held_out: HeldOut, galaxy: int, explanation: Explanation) -> None:
+    """Write the predicted and voted fraction of one galaxy below its heat map.
 
     galaxy: index of the galaxy in `held_out`. explanation: the galaxy's heat map and its answer.
     """
-    show_pixels(axes, over_image(held_out.images[galaxy], explanation.heat))
     if not explanation.heat.any():
         axes.text(0.5, 0.04, "0 throughout", color="white", ha="center", transform=axes.transAxes)
     answer = explanation.answer

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from analysis.figures.style import COLOURS, SMALL, WIDTH, in_style, new_figure, show_pixels
 from search_spaces.declaration import TrainingProtocol
-from trainables.galaxies import enlarged, to_images
+from trainables.galaxies import changed_images, enlarged, seen_side, to_images
 from trainables.training import Augmentation
 
 _DRAWS = 4  # random augmentations of each galaxy
@@ -37,7 +37,8 @@ def preprocessing_figure(
     input in pixels. survey_images: the survey's images [n, H, W, 3] uint8 that the stored images
     come from, as a first column; None for no such column. crop: side, in pixels, of the central
     square of the survey's images that was cut out; the square is marked. Without survey images
-    `crop` has no effect. seed: random seed of the augmentation.
+    `crop` has no effect. If the config's `field_fraction` is below 1, the part of the stored image
+    that the network sees is marked too. seed: random seed of the augmentation.
 
     ValueError is raised if there are survey images without `crop`, or not one for each stored
     image.
@@ -53,7 +54,7 @@ def preprocessing_figure(
     if survey_images is not None:
         pictures.insert(0, survey_images)
         headings.insert(0, (f"Survey image\n{survey_images.shape[1]} px, crop {crop}", 1))
-    columns, rows = len(pictures), len(images)
+    columns, rows, whole = len(pictures), len(images), images.shape[1]
     side = WIDTH / columns
     figure = new_figure(WIDTH, side * rows + _HEADING, pad=0.02, space=0)
     grid = GridSpec(rows + 1, columns, figure, height_ratios=[_HEADING] + [side] * rows)
@@ -67,6 +68,8 @@ def preprocessing_figure(
             show_pixels(axes, pixels)
             if column == 0 and survey_images is not None:
                 _mark_crop(axes, pixels.shape[0], pixels.shape[1], crop or 0)
+            if stage is images and config.field_fraction < 1:
+                _mark_crop(axes, whole, whole, seen_side(whole, config.field_fraction))
     return figure
 
 
@@ -86,13 +89,22 @@ def _stages(
     images: stored images [n, S, S, 3] uint8, which are the first column. config: the config whose
     augmentation makes the next four columns. input_side: side of the network's input in pixels.
     seed: random seed of the augmentation. All columns but the first are float32 in 0..1. The
-    augmented pictures have the smaller of S and `input_side` as side.
+    augmented pictures have the smaller of S and `input_side` as side, or `input_side` if the
+    network sees a part of the stored image.
     """
-    pixels = to_images(np.array(images), torch.device("cpu"), input_side)
+    pixels = torch.from_numpy(np.array(images))
     generator = torch.Generator().manual_seed(seed)
-    augmentation = Augmentation.of(config)
-    moved = [_pixels(augmentation(pixels, generator)) for _ in range(_DRAWS)]
-    return [images, *moved, _pixels(enlarged(pixels, input_side))]
+    augmentation, fraction = Augmentation.of(config), config.field_fraction
+    changed = []
+    for _ in range(_DRAWS):
+        movement, brightness = augmentation.drawn(len(images), generator)
+        changed.append(
+            changed_images(
+                pixels, input_side, fraction=fraction, movement=movement, brightness=brightness
+            )
+        )
+    unmoved = to_images(np.array(images), torch.device("cpu"), input_side, fraction)
+    return [images, *map(_pixels, changed), _pixels(enlarged(unmoved, input_side))]
 
 
 def _pixels(images: Tensor) -> NDArray[np.float32]:

@@ -28,7 +28,8 @@ from .hyperparameter_importance import (
 )
 from .hyperparameter_importance import searched_fields as searched_fields
 from .intervals import mean_interval as mean_interval
-from .intervals import paired_rmse_difference as paired_rmse_difference
+from .intervals import resampled_rmses as resampled_rmses
+from .intervals import rmse_difference_interval as rmse_difference_interval
 from .intervals import rmse_interval as rmse_interval
 from .reference_values import ASSUMED_VOTES as ASSUMED_VOTES
 from .reference_values import PUBLISHED as PUBLISHED

@@ -7,8 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from trainables.training import rmse
-
 
 def rmse_interval(
     predicted: NDArray[np.floating],
@@ -29,6 +27,27 @@ def rmse_interval(
     drawn = resampled_rmses([predicted], voted, num_resamples=num_resamples, seed=seed)[:, 0]
     tail = (1 - confidence) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def rmse_difference_interval(
+    first: NDArray[np.floating],
+    second: NDArray[np.floating],
+    voted: NDArray[np.floating],
+    *,
+    confidence: float = 0.95,
+    num_resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return the lower and upper end of the paired bootstrap interval of a difference of RMSEs.
+
+    The difference is the RMSE of `first` minus that of `second`. first, second, voted: fractions
+    [N, A] of the same N >= 1 galaxies. In each resample both RMSEs are over the same drawn
+    galaxies. The other arguments are those of `rmse_interval`.
+    """
+    drawn = resampled_rmses([first, second], voted, num_resamples=num_resamples, seed=seed)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(drawn[:, 0] - drawn[:, 1], [tail, 1 - tail])
     return float(low), float(high)
 
 
@@ -66,26 +85,6 @@ def resampled_rmses(
     for row in means:
         row[:] = np.bincount(generator.integers(num, size=num), minlength=num) @ errors / num
     return np.sqrt(means)
-
-
-def paired_rmse_difference(
-    first: NDArray[np.floating],
-    second: NDArray[np.floating],
-    voted: NDArray[np.floating],
-    *,
-    confidence: float = 0.95,
-) -> tuple[float, float, float]:
-    """Return the RMSE of `first` minus that of `second`, and the ends of its bootstrap interval.
-
-    first, second: predicted fractions [N, A] of the same N >= 1 galaxies. voted: their vote
-    fractions [N, A]. confidence: confidence of the interval, in 0..1. The interval is paired: each
-    resample scores both predictions on the same drawn galaxies. A negative difference means that
-    `first` is better.
-    """
-    tail = (1 - confidence) / 2
-    drawn = resampled_rmses([first, second], voted, num_resamples=resamples_for(tail))
-    low, high = np.quantile(drawn[:, 0] - drawn[:, 1], [tail, 1 - tail])
-    return rmse(first, voted) - rmse(second, voted), float(low), float(high)
 
 
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:

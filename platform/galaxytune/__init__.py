@@ -5,6 +5,7 @@
 
 `search` runs a study, `open_study` opens a study, and `rank` and `report` compare studies.
 `train` trains a single config, which `make_config` makes, and `load_model` loads a model.
+`write_submission` writes a model's predictions for Kaggle.
 `simulate` writes simulated galaxies. `import galaxytune` does not load torch, Ray or Optuna: the
 first use of a name that needs one of these packages loads the package.
 

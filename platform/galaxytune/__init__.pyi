@@ -9,6 +9,7 @@ from .api import report as report
 from .api import search as search
 from .api import simulate as simulate
 from .api import train as train
+from .api import write_submission as write_submission
 from .cluster import ClusterAddress as ClusterAddress
 from .errors import InvalidInput as InvalidInput
 from .errors import StudyInterrupted as StudyInterrupted

@@ -2,6 +2,7 @@ from .annotations import STACKABLE as STACKABLE
 from .annotations import OnlyIf as OnlyIf
 from .annotations import conditions_of as conditions_of
 from .annotations import hyperparameters as hyperparameters
+from .annotations import shaping_fields as shaping_fields
 from .annotations import used_values as used_values
 from .errors import InvalidInput as InvalidInput
 from .errors import Notice as Notice
@@ -26,6 +27,7 @@ from .regular_files import check_regular as check_regular
 from .regular_files import open_regular as open_regular
 from .search_space import SearchSpace as SearchSpace
 from .search_space import pack_refusal as pack_refusal
+from .stored_paths import absolute_folder as absolute_folder
 from .training_protocol import BatchSize as BatchSize
 from .training_protocol import Brightness as Brightness
 from .training_protocol import Dropout as Dropout

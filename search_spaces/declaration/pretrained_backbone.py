@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from search_spaces.declaration.annotations import OnlyIf
-from search_spaces.declaration.errors import InvalidInput
 from search_spaces.declaration.quiet_optuna import CategoricalDistribution, FloatDistribution
+from search_spaces.declaration.stored_paths import absolute_path
 from search_spaces.declaration.training_protocol import Dropout, TrainingProtocol
 
 # The side of an image in pixels. A backbone halves the side five times, so 32 must divide it.
@@ -28,10 +28,7 @@ def absolute(weights: str) -> str:
     path = Path(weights)
     if weights in _NAMES or not (path.suffix or "/" in weights or path.is_file()):
         return weights
-    try:
-        return str(path.expanduser().resolve())
-    except RuntimeError as error:
-        raise InvalidInput(f"weights: {weights!r} has no home folder ({error})") from None
+    return absolute_path(weights, "weights")
 
 
 class PretrainedBackbone(TrainingProtocol):

@@ -1,6 +1,6 @@
 """The search space of one architecture in a study: the searched fields and the fixed values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -163,10 +163,35 @@ class SearchSpace:
             if name.removeprefix(self.prefix).partition(".")[0] in shaping
         }
 
+    def shaping_configs(self) -> Iterator[tuple[str, TrainingProtocol]]:
+        """Yield the published config with one searched field changed, and the field's name.
+
+        The fields are those in which the configs of a pack must agree, because they may shape the
+        network. A field of choices takes each choice, a range its lowest and its highest value.
+        """
+        shaping = shaping_fields(self.config_class)
+        for parameter in self.hyperparameters:
+            if parameter.name in shaping:
+                for value in _ends(parameter.distribution):
+                    yield parameter.name, self.config({parameter.name: value})
+
     def _in_use(self, config: TrainingProtocol) -> list[Hyperparameter]:
         """Return the searched fields that a config uses."""
         values = config.model_dump()
         return [h for h in self.hyperparameters if h.in_use(values)]
+
+
+def _ends(distribution: BaseDistribution) -> Sequence[Any]:
+    """Return all choices of a distribution, or the lowest and the highest number of its range.
+
+    A distribution that is not a float, int or categorical distribution raises TypeError.
+    """
+    match distribution:
+        case CategoricalDistribution(choices=choices):
+            return choices
+        case FloatDistribution(low=low, high=high) | IntDistribution(low=low, high=high):
+            return (low, high)
+    raise TypeError(f"no ends of {distribution!r}")
 
 
 def _suggested(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:

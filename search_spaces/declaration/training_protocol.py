@@ -8,7 +8,7 @@ value. The range that is searched stands beside the default, and each range is d
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from search_spaces.declaration.annotations import STACKABLE, Each, OnlyIf
 from search_spaces.declaration.frozen_config import FrozenConfig
@@ -17,6 +17,7 @@ from search_spaces.declaration.quiet_optuna import (
     FloatDistribution,
     IntDistribution,
 )
+from search_spaces.declaration.stored_paths import absolute_folder
 
 # With these aliases an architecture can change a default and does not repeat the range.
 Epochs = Annotated[int, Field(ge=1, le=1_000_000), STACKABLE]
@@ -35,6 +36,7 @@ KeptWeights = Annotated[
 ZoomAxes = Annotated[
     Literal["each", "alike"], CategoricalDistribution(("each", "alike")), STACKABLE
 ]
+FieldFraction = Annotated[float, Field(gt=0, le=1), STACKABLE]
 Brightness = Annotated[
     float, Field(ge=0, lt=1), CategoricalDistribution((0.0, 0.1, 0.3)), STACKABLE
 ]
@@ -44,6 +46,8 @@ HeadOfNetwork = Annotated[
 ]
 # With "zero" the first epochs show how fast a network leaves 0.5, so no search draws it.
 OutputBias = Annotated[Literal["votes", "zero"], CategoricalDistribution(("votes",)), STACKABLE]
+# The draws have no effect on a file without flags of unbiased galaxies, so no search varies them.
+Resampling = Annotated[Literal["votes", "none"], CategoricalDistribution(("votes",)), STACKABLE]
 
 # On real galaxies no config with a coefficient above 0.1 came near the good configs.
 _COEFFICIENTS = FloatDistribution(1e-5, 1e-1, log=True)
@@ -62,7 +66,9 @@ class TrainingProtocol(FrozenConfig):
     name; () if there are none. PUBLISHED: the values, by field name, with which a training
     reproduces the student project, its mistakes included; the defaults of these fields may differ.
 
-    architecture: the architecture's name. seed: the random seed, 0 or more. epochs: the largest
+    architecture: the architecture's name. seed: the random seed, 0 or more. begin_from: the folder
+    of an export of the same architecture, whose weights training begins with; None for new
+    weights. The path is stored as an absolute path. epochs: the largest
     number of passes over the training galaxies. batch_size: number of galaxies in a training step;
     the last step of an epoch may have fewer.
 
@@ -83,6 +89,10 @@ class TrainingProtocol(FrozenConfig):
     epoch with the weights that are kept. early_stopping_patience: number of epochs without a
     better metric after which training stops. 0 means that training never stops early.
 
+    resampling: "none" draws each training galaxy once in an epoch. "votes" draws it the more often
+    the more its votes resemble those of the validation galaxies, if the file marks the unbiased
+    galaxies; otherwise "votes" does the same as "none".
+
     rotation_degrees: the largest rotation of an image, in degrees. flips: True to mirror each
     image with a probability of one half. shift_fraction: the largest shift along each axis, as a
     fraction of the side. zoom_fraction: the largest relative change of size along each axis.
@@ -91,10 +101,15 @@ class TrainingProtocol(FrozenConfig):
     pixels of an image; pixels above 1 become 1. augmentation_strength: factor on shift, zoom and
     shear; the products are limited to a zoom of 0.9 and a shear of 80 degrees.
 
+    field_fraction: width of the central part of a stored image that the network sees, as a
+    fraction of the image's side, above 0 and at most 1. Movements bring pixels from outside the
+    part into view. Shifts are fractions of the part.
+
     head: "sigmoid" for 37 independent sigmoids; "tree_softmax" or "tree_softplus" for fractions
     that follow the true decision tree by construction, so that the constraint coefficients have no
     use. output_bias: the predictions with which training begins: "votes" for the mean vote
-    fractions of the training galaxies, "zero" for those of a last layer without bias.
+    fractions of the training galaxies, "zero" for those of a last layer without bias. The field
+    has no effect if the last layer begins with the weights of `begin_from`.
 
     tree: "true" for the decision tree of Galaxy Zoo 2, "as_published" for that of the student
     project. coefficient_sharing: "shared" uses `constraint_coefficient` for all questions,
@@ -124,6 +139,10 @@ class TrainingProtocol(FrozenConfig):
     architecture: str
     # the random seed of the weights, the order of the galaxies, augmentation and dropout
     seed: Annotated[int, Field(ge=0, lt=2**32), STACKABLE] = 0
+
+    # the export whose weights training begins with
+    begin_from: Annotated[str | None, AfterValidator(absolute_folder), STACKABLE] = None
+    # published: no network was trained on other galaxies before
 
     # training length and optimiser
     epochs: Epochs = 300  # published: fit(epochs=300)
@@ -174,7 +193,12 @@ class TrainingProtocol(FrozenConfig):
     # the reported metric; the notebooks monitor val_loss, which changes with the coefficients
     early_stopping_patience: Patience = 50  # published: 50 epochs
 
-    # augmentation: each draw is uniform within +- the value; border pixels repeat outwards
+    # how often a training galaxy is drawn, if the file says which galaxies are unbiased
+    resampling: Resampling = "none"
+    # published: none; on real galaxies the RMSE falls by 4 % (benchmarks/2026-11-28-networks.md)
+
+    # augmentation: each draw is uniform within +- the value; border pixels of the stored image
+    # repeat outwards
     rotation_degrees: RotationDegrees = 25.0
     # published: 25; a search also offers 180, because a galaxy has no up
     flips: Flips = False  # published: the main notebooks do not mirror
@@ -185,6 +209,8 @@ class TrainingProtocol(FrozenConfig):
     brightness: Brightness = (
         0.0  # published: none; the exposure of an image says nothing about the galaxy's shape
     )
+    field_fraction: FieldFraction = 1.0
+    # published: the network sees the whole stored image; at less than 1 the images need more field
     augmentation_strength: Annotated[
         float, Field(ge=0, le=3), FloatDistribution(0.0, 2.0), STACKABLE
     ] = 1.0  # published: shift, zoom and shear as declared above

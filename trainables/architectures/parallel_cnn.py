@@ -1,6 +1,7 @@
 """The parallel CNN: two paths of kernel 6 and 3 over the image, joined, then three stages.
 
-At width 1 the network has 1,160,165 parameters as Keras counts them, 1,159,653 of them trainable.
+At width 1 and 64 pixels the network has 1,160,165 parameters as Keras counts them, 1,159,653 of
+them trainable.
 """
 
 import torch
@@ -22,8 +23,9 @@ SOURCE = "student project, Parallel_CNN.ipynb (own design)"
 
 
 class ParallelCNN(GalaxyNetwork):
-    """A network that maps images [B, 3, 64, 64] in 0..1 to vote fractions [B, 37].
+    """A network that maps images [B, 3, S, S] in 0..1 to vote fractions [B, 37].
 
+    image_side: S, the config's `input_side`.
     kernel_l2: the factor of `regularisation`, a scalar tensor that is not in the state_dict. A
     number would not do, because networks with different factors must be stackable.
     """
@@ -36,16 +38,18 @@ class ParallelCNN(GalaxyNetwork):
         The weights are drawn from torch's global random state.
         """
         super().__init__()
+        self.image_side = config.input_side
         c64, c128, c256 = (scaled(n, config.width) for n in (64, 128, 256))
         drop = config.convolution_dropout
         self.paths = nn.ModuleList([_path(kernel, c64, c128, drop) for kernel in (6, 3)])
         self.stages = nn.Sequential(
-            _stage(2 * c128, c128, drop),  # 31 -> 15
+            _stage(2 * c128, c128, drop),  # S = 64: 31 -> 15 pixels
             _stage(c128, c64, drop),  # 15 -> 7
             _stage(c64, c64, drop),  # 7 -> 3
         )
+        map_side = _after_path(config.input_side) // 2 ** len(self.stages)
         self.dense = nn.ModuleList(
-            [nn.Linear(9 * c64, c256), nn.Linear(c256, c128), nn.Linear(c128, c64)]
+            [nn.Linear(map_side**2 * c64, c256), nn.Linear(c256, c128), nn.Linear(c128, c64)]
         )
         self.dropout = Dropout(config.dense_dropout)
         self.output = VoteLayer(c64, config.head)
@@ -53,9 +57,10 @@ class ParallelCNN(GalaxyNetwork):
         initialise_as_keras(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images [B, 3, 64, 64] in 0..1 to vote fractions [B, 37] in 0..1."""
-        features = torch.cat([path(images) for path in self.paths], dim=1)  # [B, 256, 31, 31]
-        features = self.stages(features).flatten(1)  # [B, 576]
+        """Map images [B, 3, S, S] in 0..1 to vote fractions [B, 37] in 0..1."""
+        # S = 64: [B, 256, 31, 31], then [B, 576]
+        features = torch.cat([path(images) for path in self.paths], dim=1)
+        features = self.stages(features).flatten(1)
         for layer in self.dense:
             features = F.relu(layer(features))
         votes: Tensor = self.output(self.dropout(features))
@@ -71,8 +76,13 @@ class ParallelCNN(GalaxyNetwork):
         return self.kernel_l2 * torch.stack([kernel.square().sum() for kernel in kernels]).sum()
 
 
+def _after_path(side: int) -> int:
+    """Return the side of a path's map of images of `side` pixels, at least 3."""
+    return (side - 3) // 2 + 1
+
+
 def _path(kernel: int, first: int, last: int, dropout: float) -> nn.Sequential:
-    """Return a path that maps images [B, 3, 64, 64] to [B, last, 31, 31].
+    """Return a path that maps images [B, 3, S, S] to [B, last, s, s], s = `_after_path(S)`.
 
     kernel: width and height of the kernels in pixels. first: number of channels of the first two
     of the three convolutions. last: number of channels of the third convolution. dropout: dropout

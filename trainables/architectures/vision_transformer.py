@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from search_spaces.vision_transformer import Config
 from trainables.layers import (
-    IMAGE_SIDE,
     Dropout,
     GalaxyNetwork,
     VoteLayer,
@@ -106,8 +105,11 @@ class Block(nn.Module):
 
 
 class VisionTransformer(GalaxyNetwork):
-    """A network that maps images [B, 3, 64, 64] in 0..1 to vote fractions [B, 37].
+    """A network that maps images [B, 3, S, S] in 0..1 to vote fractions [B, 37].
 
+    image_side: S, the config's `input_side`. patch_side: width and height of a patch, in pixels.
+    border: the black pixels before the first column and row, and those behind the last, by which
+    a whole number of patches covers the image; (0, 0) if a whole number covers it anyway.
     class_token: the first token [1, 1, C]; if `as_published` is True in the config, a constant
     zero that is not in the state_dict, otherwise a parameter. positions: the parameter [N + 1, C]
     that is added to the class token and the N patches; as published there is one more row, which
@@ -124,7 +126,10 @@ class VisionTransformer(GalaxyNetwork):
         super().__init__()
         channels = scaled(_CHANNELS, config.width)
         self.patch_side = config.patch_side
-        num_patches = (IMAGE_SIDE // config.patch_side) ** 2
+        self.image_side = config.input_side
+        missing = -self.image_side % self.patch_side
+        self.border = (missing // 2, missing - missing // 2)
+        num_patches = ((self.image_side + missing) // self.patch_side) ** 2
         self.projection = nn.Linear(3 * config.patch_side**2, channels)
         # the notebook has one row more than patches and class token need
         self.positions = nn.Parameter(
@@ -144,17 +149,19 @@ class VisionTransformer(GalaxyNetwork):
         nn.init.uniform_(self.positions, -_POSITION_RANGE, _POSITION_RANGE)
 
     def _patches(self, images: Tensor) -> Tensor:
-        """Map images [B, 3, 64, 64] to N patches [B, N, 3 x side^2].
+        """Map images [B, 3, S, S] to N patches [B, N, 3 x side^2].
 
         The patches are in the order (row, column), the values of a patch in the order (row,
-        column, channel). side: the config's `patch_side`, in pixels; N = (64 / side)^2.
+        column, channel). side: the config's `patch_side`, in pixels; N = ceil(S / side)^2.
         """
         side = self.patch_side
+        if any(self.border):
+            images = F.pad(images, (*self.border, *self.border))
         grid = images.unflatten(3, (-1, side)).unflatten(2, (-1, side))  # [B, 3, h, side, w, side]
         return grid.permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images [B, 3, 64, 64] in 0..1 to vote fractions [B, 37] in 0..1."""
+        """Map images [B, 3, S, S] in 0..1 to vote fractions [B, 37] in 0..1."""
         patches = self.projection(self._patches(images))  # [B, N, C]
         tokens = torch.cat([self.class_token.expand(images.shape[0], -1, -1), patches], dim=1)
         tokens = self.blocks(tokens + self.positions[: tokens.shape[1]])

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from search_spaces.declaration import TrainingProtocol
 from trainables.device import MicroBatch
-from trainables.galaxies import Galaxies, cache_folder, enlarged, to_images
+from trainables.galaxies import Galaxies, cache_folder, network_input
 from trainables.layers import GalaxyNetwork
 
 _BATCH = 64  # images
-_DECIDING = ("architecture", "as_published", "input_side", "pooling")  # fields of a config
+# Fields of a config that decide the features.
+_DECIDING = ("architecture", "as_published", "input_side", "pooling", "field_fraction")
 _LIBRARIES = ("torch", "torchvision", "timm")  # another version may compute other features
 
 
@@ -115,13 +116,13 @@ def _features_in_batches(
     raised if memory does not hold a batch of one galaxy.
     """
     network.eval()
-    side = network.image_side
-    batch = MicroBatch("feature", _BATCH, side, device)
+    batch = MicroBatch("feature", _BATCH, network.image_side, device)
 
     def computed(start: int, size: int) -> NDArray[np.float32]:
         """Return the features [b, F] of at most `size` rows, from rows[start] on."""
-        images = to_images(galaxies.images[rows[start : start + size]], device, side)
-        found: NDArray[np.float32] = network.features(enlarged(images, side)).float().cpu().numpy()
+        pixels = galaxies.images[rows[start : start + size]]
+        features = network.features(network_input(network, pixels, device))
+        found: NDArray[np.float32] = features.float().cpu().numpy()
         return found
 
     done = 0

@@ -12,9 +12,14 @@ from .galaxy_sources import ResidentGalaxies as ResidentGalaxies
 from .galaxy_sources import galaxy_source as galaxy_source
 from .image_batches import as_images as as_images
 from .image_batches import brightened as brightened
+from .image_batches import changed_images as changed_images
 from .image_batches import enlarged as enlarged
 from .image_batches import moved as moved
+from .image_batches import network_input as network_input
 from .image_batches import reduced as reduced
+from .image_batches import seen_part as seen_part
+from .image_batches import seen_pixels as seen_pixels
+from .image_batches import seen_side as seen_side
 from .image_batches import sent as sent
 from .image_batches import to_images as to_images
 from .image_decoding import decode_image as decode_image

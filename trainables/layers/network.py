@@ -28,13 +28,19 @@ class GalaxyNetwork(nn.Module):
     """A network that maps images [B, 3, S, S] in 0..1 to vote fractions [B, 37] in 0..1.
 
     image_side: S, in pixels; 64 unless a subclass or the network sets another side.
+    field_fraction: width of the central part of a stored image that the network sees, as a
+        fraction of the image's side; 1 unless `build_network` sets the config's fraction.
     has_frozen_features: True if `features` gives the same numbers for an image throughout the
         training and the config allows to cache them. The training then computes the features of
         the unmoved images once. False unless a subclass or the network sets True.
+    has_trained_output: True if the last layer has the weights of an earlier training, so that
+        `begin_at` would spoil it.
     """
 
     image_side: int = IMAGE_SIDE
+    field_fraction: float = 1.0
     has_frozen_features: bool = False
+    has_trained_output: bool = False
 
     def regularisation(self) -> Tensor:
         """Return the scalar that the network's own regularisers add to the loss; here 0.

@@ -81,7 +81,8 @@ class StackedStep:
         """
         first, size = self.runs[0], len(batches[0])
         side, device = first.network.image_side, first.device
-        images = torch.stack([batch.images(side) for batch in batches])
+        fractions = [run.network.field_fraction for run in self.runs]
+        images = torch.stack([b.images(side, part) for b, part in zip(batches, fractions)])
         votes = torch.stack([batch.votes() for batch in batches])
         if size not in calls_by_size:
             calls_by_size[size] = self._dropout_calls(images[0])

@@ -8,7 +8,8 @@ from scipy import fft
 
 from trainables.simulation.light_profiles import GRID_SIZE, Map
 
-IMAGE_SIZE = 64  # pixels
+IMAGE_SIZE = 64  # pixels; lengths and counts below are for pixels of this size
+IMAGE_SIZES = (IMAGE_SIZE, GRID_SIZE)  # pixels; the sizes that can be rendered
 OVERSAMPLING = GRID_SIZE // IMAGE_SIZE  # grid steps a pixel, along each axis
 MOFFAT_BETA = 3.0  # gives the wings of a ground-based point-spread function
 SEEING_STEP = 0.1  # pixels between the widths of the stored blur kernels
@@ -38,40 +39,61 @@ def _blur(step: int) -> NDArray[np.complex64]:
 
 
 @cache
-def _grain(step: int) -> Map:
-    """Return a filter [64, 33] in Fourier space that gives noise the grain of resampled pixels.
+def _grain(step: int, side: int) -> Map:
+    """Return a filter [side, side // 2 + 1] in Fourier space that gives noise the grain of a sky.
 
-    The noise's real Fourier transform is multiplied by the filter, which keeps the variance of
-    white noise. step: full width at half maximum of the blur, in units of SEEING_STEP. The array
-    is kept for later calls and must not be changed.
+    The noise's real Fourier transform is multiplied by the filter. White noise of variance 1 has
+    the variance 1 afterwards, once it is averaged over the area of one of 64 x 64 pixels. step:
+    full width at half maximum of the blur, in units of SEEING_STEP. side: side of the picture, in
+    pixels. The array is kept for later calls and must not be changed.
     """
     width = 0.3 * step * SEEING_STEP  # pixels: a cut-out that is enlarged more has coarser noise
-    waves2 = np.fft.fftfreq(IMAGE_SIZE)[:, None] ** 2 + np.fft.rfftfreq(IMAGE_SIZE)[None] ** 2
-    gain = np.exp(-2 * (np.pi * width) ** 2 * waves2)
+    finer = side / IMAGE_SIZE
+    rows, columns = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
+    gain = np.exp(-2 * (np.pi * width * finer) ** 2 * (rows**2 + columns**2))
+    averaged = gain * _averaging(rows, finer) * _averaging(columns, finer)
     # rfft2 stores the inner columns once, but they count twice in the variance
-    inner = np.r_[1.0, np.full(IMAGE_SIZE // 2 - 1, 2.0), 1.0]
-    return (gain / np.sqrt((gain**2 * inner).sum() / IMAGE_SIZE**2)).astype(np.float32)
+    inner = np.r_[1.0, np.full(side // 2 - 1, 2.0), 1.0]
+    return (gain / np.sqrt((averaged**2 * inner).sum() / side**2)).astype(np.float32)
+
+
+def _averaging(waves: NDArray[np.floating], number: float) -> NDArray[np.floating]:
+    """Return what the average over `number` neighbouring pixels leaves of each wave, in -1..1.
+
+    waves: frequencies in waves per pixel, of any shape.
+    """
+    factor: NDArray[np.floating] = np.sinc(waves * number) / np.sinc(waves)
+    return factor
 
 
 def photograph(
-    old: Map, young: Map, *, log_brightness: float, seeing: float, rng: np.random.Generator
+    old: Map,
+    young: Map,
+    *,
+    log_brightness: float,
+    seeing: float,
+    rng: np.random.Generator,
+    side: int = IMAGE_SIZE,
 ) -> NDArray[np.uint8]:
-    """Return the picture [64, 64, 3] uint8 that a survey would take of a galaxy.
+    """Return the picture [side, side, 3] uint8 that a survey would take of a galaxy.
 
     The channels are red, green and blue; rows grow downwards. old, young: maps [128, 128] of the
     light of old and of young stars; a total of 1 in both maps together is the light of the galaxy.
     The maps are not changed. log_brightness: natural logarithm of the galaxy's light relative to
-    TYPICAL_FLUX. seeing: full width at half maximum of the blur, in pixels of the picture, at
-    least 0.1; it is rounded to 0.1. rng: random generator of the noise.
+    TYPICAL_FLUX. seeing: full width at half maximum of the blur, in pixels of a picture of 64
+    pixels, at least 0.1; it is rounded to 0.1. rng: random generator of the noise. side: one of
+    IMAGE_SIZES. A larger picture shows the same sky with the same brightness and finer noise.
     """
+    steps, finer = GRID_SIZE // side, side / IMAGE_SIZE
     step = round(seeing / SEEING_STEP)
     blurred = fft.irfft2(fft.rfft2(np.stack([old, young])) * _blur(step))
-    pixels = blurred.reshape(2, IMAGE_SIZE, OVERSAMPLING, IMAGE_SIZE, OVERSAMPLING)
-    pixels = pixels.sum(axis=(2, 4)) * np.float32(TYPICAL_FLUX * np.exp(log_brightness))
+    pixels = blurred.reshape(2, side, steps, side, steps).sum(axis=(2, 4))
+    # counts on the area of one of 64 x 64 pixels
+    pixels = pixels * np.float32(TYPICAL_FLUX * np.exp(log_brightness) * finer**2)
     colours = np.array([OLD_COLOUR, YOUNG_COLOUR], dtype=np.float32)
     bands = np.tensordot(colours.T, pixels, axes=1)
-    white = rng.standard_normal((3, IMAGE_SIZE, IMAGE_SIZE), dtype=np.float32)
-    noise = fft.irfft2(fft.rfft2(white) * _grain(step))
+    white = rng.standard_normal((3, side, side), dtype=np.float32)
+    noise = fft.irfft2(fft.rfft2(white) * _grain(step, side))
     bands = bands + noise * np.sqrt(np.maximum(bands, 0) + SKY_VARIANCE)
     return stretched(bands).transpose(1, 2, 0)
 

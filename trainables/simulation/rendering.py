@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.simulation import light_profiles as light
-from trainables.simulation.camera import photograph
+from trainables.simulation.camera import IMAGE_SIZE, photograph
 from trainables.simulation.latents import Disk, Latents, Spheroid, Star, draw_disk, draw_spheroid
 from trainables.simulation.light_profiles import GRID_SIZE, Map, X, Y
 
@@ -21,11 +21,13 @@ FIELD_MARGIN = 6  # grid steps without stars; a star's blur would reappear at th
 FIELD_GALAXY_SHARE = 0.35  # fraction of images with a small galaxy in the background
 
 
-def render(latents: Latents, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return the image [64, 64, 3] uint8 of one galaxy or star.
+def render(
+    latents: Latents, rng: np.random.Generator, *, side: int = IMAGE_SIZE
+) -> NDArray[np.uint8]:
+    """Return the image [side, side, 3] uint8 of one galaxy or star.
 
     The channels are red, green and blue. rng: random generator of all details that the latents
-    leave open, such as the field and the noise.
+    leave open, such as the field and the noise. side: one of IMAGE_SIZES, in pixels.
     """
     if isinstance(latents.body, Star):
         old, young = star_light(latents.body, latents, rng)
@@ -34,7 +36,12 @@ def render(latents: Latents, rng: np.random.Generator) -> NDArray[np.uint8]:
         old, young = with_odd_feature(old, young, latents.odd, rng)
     add_field(old, young, rng)
     return photograph(
-        old, young, log_brightness=latents.log_brightness, seeing=latents.seeing, rng=rng
+        old,
+        young,
+        log_brightness=latents.log_brightness,
+        seeing=latents.seeing,
+        rng=rng,
+        side=side,
     )
 
 

@@ -11,6 +11,7 @@ from .metrics import evaluate as evaluate
 from .metrics import mean_vector_rmse as mean_vector_rmse
 from .metrics import rmse as rmse
 from .prediction import predict as predict
+from .prediction import predict_by_one_and_eight as predict_by_one_and_eight
 from .refit import refit as refit
 from .refit import refit_epochs as refit_epochs
 from .step import EpochSteps as EpochSteps

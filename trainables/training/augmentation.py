@@ -72,11 +72,20 @@ class Augmentation:
         CPU. The result is a new tensor on the device of the images. If no limit allows any change,
         nothing is drawn and `images` itself is returned.
         """
-        if self.moves:
-            images = moved(images, self.matrices(len(images), generator))
-        if self.brightness:
-            images = brightened(images, self.factors(len(images), generator).to(images.device))
+        movement, brightness = self.drawn(len(images), generator)
+        if movement is not None:
+            images = moved(images, movement)
+        if brightness is not None:
+            images = brightened(images, brightness.to(images.device))
         return images
+
+    def drawn(self, batch: int, generator: torch.Generator) -> tuple[Tensor | None, Tensor | None]:
+        """Draw the movement of `batch` galaxies, as `matrices` does, and their `factors`.
+
+        A change that no limit allows is None and is not drawn. generator: generator on the CPU.
+        """
+        movement = self.matrices(batch, generator) if self.moves else None
+        return movement, self.factors(batch, generator) if self.brightness else None
 
     def factors(self, batch: int, generator: torch.Generator) -> Tensor:
         """Draw the factors [B] on the pixels, uniform in 1 +- `brightness`, float32 on the CPU."""

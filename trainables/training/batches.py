@@ -8,9 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainables.galaxies import GalaxySource, as_images, brightened, enlarged, moved, sent
+from trainables.galaxies import GalaxySource, changed_images, enlarged, sent
 from trainables.layers import GalaxyNetwork
 from trainables.training.augmentation import Augmentation
+from trainables.training.resampling import drawn_order
 
 
 @dataclass(frozen=True)
@@ -55,17 +56,21 @@ class TrainingBatch:
         """Return the vote fractions [b, 37], on the source's device."""
         return self.source.votes(self.rows)
 
-    def images(self, side: int) -> Tensor:
+    def images(self, side: int, fraction: float = 1.0) -> Tensor:
         """Return the moved images [b, 3, side, side] in 0..1, which a network takes as input.
 
-        side: side of the images in pixels. Larger stored images are reduced before they are moved,
-        smaller ones enlarged after they are moved. The images are on the device of the source.
+        side, fraction: the network's `image_side`, in pixels, and its `field_fraction`. Larger
+        stored images are reduced before they are moved, smaller ones enlarged after they are
+        moved; a moved view of a part is taken in one step (see `changed_images`). The images are
+        on the device of the source.
         """
-        images = as_images(self.source.pixels(self.rows), side)
-        if self.movement is not None:
-            images = moved(images, self.movement)
-        if self.brightness is not None:
-            images = brightened(images, self.brightness)
+        images = changed_images(
+            self.source.pixels(self.rows),
+            side,
+            fraction=fraction,
+            movement=self.movement,
+            brightness=self.brightness,
+        )
         return enlarged(images, side)
 
     def predicted(self, network: GalaxyNetwork) -> Tensor:
@@ -76,7 +81,7 @@ class TrainingBatch:
         """
         if self.features is not None:
             return network.head(sent(self.features, self.source.device))
-        predicted: Tensor = network(self.images(network.image_side))
+        predicted: Tensor = network(self.images(network.image_side, network.field_fraction))
         return predicted
 
 
@@ -90,6 +95,8 @@ class TrainingBatches:
     augmentation: the limits of the random changes of the images.
     features: memory-mapped features [N, F] in the order of `rows`, or None if the backbone trains,
         the galaxies are moved, or features are not cached.
+    importance: for each row the mean number of times [N] that it is drawn in an epoch (see
+        `drawn_order`), or None if each row is drawn once.
     """
 
     source: GalaxySource
@@ -97,6 +104,7 @@ class TrainingBatches:
     batch_size: int
     augmentation: Augmentation
     features: NDArray[np.float32] | None
+    importance: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -115,18 +123,15 @@ class TrainingBatches:
         of these are drawn, and copied to the device that needs them, before the first batch is
         yielded. Within a batch the galaxies stand in the order of `rows`.
         """
-        order = torch.randperm(len(self.rows), generator=generator).numpy()
+        order = drawn_order(len(self.rows), self.importance, generator)
         starts = range(0, len(order), self.batch_size)
         slices = [slice(start, start + self.batch_size) for start in starts]
         order = np.concatenate([np.sort(order[chosen]) for chosen in slices])
         rows = sent(self.rows[order], self.source.rows_on)
-        movements = factors = None
-        if self.augmentation.moves:
-            drawn = self.augmentation.matrices(len(order), generator)
-            movements = sent(drawn.numpy(), self.source.device)
-        if self.augmentation.brightness:
-            drawn = self.augmentation.factors(len(order), generator)
-            factors = sent(drawn.numpy(), self.source.device)
+        movements, factors = (
+            None if change is None else sent(change.numpy(), self.source.device)
+            for change in self.augmentation.drawn(len(order), generator)
+        )
         for chosen in slices:
             yield TrainingBatch(
                 self.source,

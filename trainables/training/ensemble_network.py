@@ -5,18 +5,20 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from trainables.galaxies import enlarged, reduced
+from trainables.galaxies import enlarged, reduced, seen_part
 from trainables.layers import GalaxyNetwork
 
 
 class EnsembleNetwork(GalaxyNetwork):
     """An average of the vote fractions of several networks, with a weight for each network.
 
-    Each member looks at images of its own side, which are made from the ensemble's images as
-    `predict` makes them from the stored images. The ensemble therefore predicts the weighted mean
-    of what its members predict alone, if its images have the size of the stored images.
+    Each member looks at the part of the ensemble's images that it sees alone, at its own side. The
+    part is cut and resized as `predict` cuts and resizes the stored images. The ensemble therefore
+    predicts the weighted mean of what its members predict alone, if its images have the size of
+    the stored images.
 
-    image_side: the side of the stored images in pixels.
+    image_side: the side of the stored images in pixels. The `field_fraction` is 1: the members cut
+        the parts that they see.
     members: the networks, an nn.ModuleList.
     weights: the weight of each member, above 0; all weights together are 1.
     """
@@ -44,11 +46,12 @@ class EnsembleNetwork(GalaxyNetwork):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images [B, 3, S, S] in 0..1, S = `image_side`, to vote fractions [B, 37] in 0..1."""
-        by_side: dict[int, Tensor] = {}
+        seen: dict[tuple[int, float], Tensor] = {}
         fractions = []
         for member, weight in self.weighted():
-            side = member.image_side
-            if side not in by_side:
-                by_side[side] = enlarged(reduced(images, side), side)
-            fractions.append(weight * member(by_side[side]))
+            side, fraction = member.image_side, member.field_fraction
+            if (side, fraction) not in seen:
+                part = seen_part(images, fraction)
+                seen[side, fraction] = enlarged(reduced(part, side), side)
+            fractions.append(weight * member(seen[side, fraction]))
         return torch.stack(fractions).sum(dim=0)

@@ -7,8 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainables.decision_tree import NUM_ANSWERS
 from trainables.device import MicroBatch
-from trainables.galaxies import enlarged, to_images
+from trainables.galaxies import network_input
 from trainables.layers import IMAGE_SIDE, GalaxyNetwork
 from trainables.training.views import NumViews, views
 
@@ -59,15 +60,37 @@ def predict(
     is raised if memory does not hold even 1 galaxy, ValueError if there is no galaxy to predict.
     """
     network.eval()
-    side = network.image_side
     chosen = np.arange(len(pixels)) if rows is None else rows
 
     def predicted(part: slice) -> Tensor:
-        images = enlarged(to_images(pixels[chosen[part]], device, side), side)
+        images = network_input(network, pixels[chosen[part]], device)
         votes = [network(view) for view in views(images, num_views)]
         return torch.stack(votes).mean(dim=0) if num_views > 1 else votes[0]
 
     return _in_batches(predicted, len(chosen), batch or prediction_batch(network, device))
+
+
+@torch.no_grad()
+def predict_by_one_and_eight(
+    network: GalaxyNetwork,
+    pixels: NDArray[np.uint8],
+    device: torch.device,
+    rows: NDArray[np.integer] | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return what `predict` returns for 1 view and for 8 views, each [N, 37].
+
+    The view that both have is computed once. The arguments and the errors are those of `predict`.
+    """
+    network.eval()
+    chosen = np.arange(len(pixels)) if rows is None else rows
+
+    def predicted(part: slice) -> Tensor:
+        images = network_input(network, pixels[chosen[part]], device)
+        votes = torch.stack([network(view) for view in views(images, 8)])
+        return torch.cat([votes[0], votes.mean(dim=0)], dim=1)
+
+    both = _in_batches(predicted, len(chosen), prediction_batch(network, device))
+    return both[:, :NUM_ANSWERS], both[:, NUM_ANSWERS:]
 
 
 @torch.no_grad()
@@ -94,10 +117,10 @@ def predict_from_features(
 def _in_batches(
     predicted: Callable[[slice], Tensor], num: int, batch: MicroBatch
 ) -> NDArray[np.float32]:
-    """Return the predictions [num, 37] of `num` galaxies, computed at most `batch.size` at once.
+    """Return the predictions [num, A] of `num` galaxies, computed at most `batch.size` at once.
 
-    predicted: maps a slice of 0..num to predictions. OutOfMemory and ValueError are raised as in
-    `predict`.
+    predicted: maps a slice of 0..num to predictions [b, A]. OutOfMemory and ValueError are raised
+    as in `predict`.
     """
 
     def attempt(size: int) -> NDArray[np.float32]:

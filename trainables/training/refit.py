@@ -1,4 +1,4 @@
-"""The training of a config on all galaxies with votes, once its score is known."""
+"""The training of a config on more galaxies than before, once its score is known."""
 
 from collections.abc import Callable
 
@@ -28,13 +28,16 @@ def refit(
     rows: NDArray[np.int64],
     device: torch.device,
     *,
+    resembled: NDArray[np.int64],
     num_epochs: int,
     on_epoch: Callable[[int, float], None] = lambda epoch, rmse: None,
 ) -> dict[str, Tensor]:
     """Train a config on some galaxies, without validation, and return the weights by name.
 
-    rows: the sorted row numbers of the training galaxies. num_epochs: number of epochs, at least
-    1. on_epoch: is called after each epoch with its number, from 1, and its training RMSE.
+    rows: the sorted row numbers of the training galaxies. resembled: the row numbers of the
+    unbiased galaxies whose votes the drawn training galaxies resemble if the config resamples;
+    these rows may be among `rows`. num_epochs: number of epochs, at least 1. on_epoch: is called
+    after each epoch with its number, from 1, and its training RMSE.
 
     The weights are those after the last epoch, on the CPU, with the frozen ones, and averaged if
     the config keeps averaged weights. The config's seed decides all random draws. The call sets
@@ -43,7 +46,7 @@ def refit(
     features of a frozen backbone cannot be written.
     """
     none = np.array([], np.int64)
-    run = TrainingRun(config, galaxies, Split(rows, none, none), device)
+    run = TrainingRun(config, galaxies, Split(rows, none, none), device, resembled=resembled)
     for epoch in range(1, num_epochs + 1):
         on_epoch(epoch, run.train_epoch(epoch)["train_rmse"])
     return run.last_weights()

@@ -30,6 +30,7 @@ from trainables.training.optimiser import (
     load_optimiser,
     set_learning_rate,
 )
+from trainables.training.resampling import epoch_importances
 from trainables.training.step import EpochSteps, Sums, TrainingStep, driven
 from trainables.training.validation import Validation
 
@@ -40,8 +41,8 @@ def initial_network(config: TrainingProtocol) -> GalaxyNetwork:
     """Return the network with which a training run of `config` begins, on the CPU.
 
     The config's seed sets torch's global random state and so decides the drawn weights. Pretrained
-    weights are read from their file, or downloaded if this machine lacks them. InvalidInput is
-    raised if there is no such network or if its pretrained weights cannot be loaded.
+    weights are read from their file or from an earlier export, or downloaded if this machine lacks
+    them. InvalidInput is raised if there is no such network or if such weights cannot be loaded.
     """
     _seed_chance(config, epoch=0)
     return build_network(config)
@@ -89,6 +90,7 @@ class TrainingRun:
         device: torch.device,
         *,
         memory_share: float = 1.0,
+        resembled: NDArray[np.int64] | None = None,
     ) -> None:
         """Build network, optimiser and loss on `device`, without training.
 
@@ -99,7 +101,8 @@ class TrainingRun:
         galaxies are copied to its memory if they are small (see `galaxy_source`). On a CPU the
         training steps are done in parts if a whole batch does not fit into the main memory.
         memory_share: the part of the machine's main memory that this training may take, above 0;
-        used on a CPU alone.
+        used on a CPU alone. resembled: the rows of the unbiased galaxies whose votes the drawn
+        training galaxies resemble if the config resamples; None for the validation part.
 
         OutOfMemory is raised if memory does not hold the network, InvalidInput if there is no such
         network or its pretrained weights cannot be loaded, and OSError if the cached features of a
@@ -110,8 +113,12 @@ class TrainingRun:
         self.network = within_memory(
             lambda: initial_network(config).to(device), f"a network of {config.architecture}"
         )
-        if config.output_bias == "votes":
-            self.network.begin_at(torch.from_numpy(galaxies.target[split.training].mean(axis=0)))
+        importance = epoch_importances(
+            config, galaxies, split.training, split.validation if resembled is None else resembled
+        )
+        if config.output_bias == "votes" and not self.network.has_trained_output:
+            voted = np.average(galaxies.target[split.training], axis=0, weights=importance)
+            self.network.begin_at(torch.from_numpy(voted.astype(np.float32)))
         self.network.to(memory_format=torch.channels_last)
         self.optimiser = build_optimiser(config, self.network)
         self.loss = ConstrainedLoss(config.coefficients(), config.tree).to(device)
@@ -135,6 +142,7 @@ class TrainingRun:
             config.batch_size,
             augmentation=self.augmentation,
             features=fixed,
+            importance=importance,
         )
         self.steps_per_epoch = len(self._batches)
         side = self.network.image_side

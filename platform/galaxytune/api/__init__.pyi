@@ -7,6 +7,7 @@ from .searching import rank as rank
 from .searching import report as report
 from .searching import search as search
 from .study import Study as Study
+from .submission import write_submission as write_submission
 from .training import check_galaxy_file_name as check_galaxy_file_name
 from .training import make_config as make_config
 from .training import simulate as simulate

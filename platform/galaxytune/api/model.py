@@ -106,9 +106,10 @@ class Model:
         counted from 1. A model of `Study.export` also has ``test``, with the same keys as
         ``validation`` or None without test galaxies, ``noise_floor``, and ``published_val_rmse``,
         None if no trial with a published config is complete. An ensemble has no ``best_epoch``;
-        its ``ensemble`` says what it gains, with ``num_picks``, ``over_best`` and ``over_seeds``.
-        ``refit`` is there if the weights were trained again on all galaxies with votes: all
-        metrics are then those of the model before the refit. The dict is not a copy.
+        its ``ensemble`` says what it gains, with ``num_picks``, ``rmse``, ``over_best`` and
+        ``over_seeds``. ``refit`` is there if the weights were trained again: its ``rows`` are
+        ``all`` or ``not_test``, and its ``metrics_are_of`` says for ``validation`` and ``test``
+        which of the models before and after the refit was measured. The dict is not a copy.
         """
         metrics: dict[str, Any] = self._export.metrics
         return metrics
@@ -132,10 +133,12 @@ class Model:
         """The network itself, a torch.nn.Module; every access returns the same object.
 
         The network maps images [B, 3, S, S] float32 in 0..1 to vote fractions [B, 37] in 0..1,
-        where S is the network's `image_side` in pixels. The network of an ensemble averages its
-        members and has the side of the images of the training. A loaded network is on the CPU and
-        in evaluation mode. `predict` and `explain` move the network to the GPU if torch finds a
-        GPU, and `predict` puts it into evaluation mode again.
+        where S is the network's `image_side` in pixels. The images show the part that the network
+        sees, whose width is the network's `field_fraction` of what `predict` takes. The network of
+        an ensemble averages its members; its images are whole and have the side of the images of
+        the training. A loaded network is on the CPU and in evaluation mode. `predict` and
+        `explain` move the network to the GPU if torch finds a GPU, and `predict` puts it into
+        evaluation mode again.
         """
         network: GalaxyNetwork = self._export.network
         return network
@@ -238,7 +241,8 @@ class Model:
         Returns:
             The explanation, with ``answer``, its predicted vote fraction ``fraction``, ``heat``
             and ``method``, and the methods ``figure()`` and ``save(path)``. ``heat`` is a heat map
-            [S, S] in 0..1, where S is the network's `image_side`; 1 matters most.
+            [S, S] in 0..1, where S is the network's `image_side`; 1 matters most. The map covers
+            the part of the image that the network sees.
 
         Raises:
             InvalidInput: The question is unknown or not unique, or the image is missing, damaged,

@@ -19,7 +19,7 @@ from search_spaces.declaration import given_path
 from trainables.files import writing_to_a_given_place
 
 if TYPE_CHECKING:
-    from galaxytune.models import ModelFormat, NumPicks
+    from galaxytune.models import ModelFormat, NumPicks, RefitRows
     from galaxytune.tracking import StudyObserver
 
 
@@ -128,6 +128,7 @@ class Study(StudyRetraining):
         *,
         ensemble: "NumPicks | None" = None,
         refit: bool = False,
+        refit_rows: "RefitRows" = "all",
         formats: "ModelFormat | Collection[ModelFormat]" = "folder",
         data: str | Path | None = None,
         on_step: Callable[[str], None] | None = None,
@@ -145,10 +146,13 @@ class Study(StudyRetraining):
                 picked one after the other, with replacement, by the RMSE of the mean on the
                 validation galaxies, among the complete trials whose weights are kept, those of
                 `confirm` included. ``metrics["ensemble"]`` says what the ensemble gains.
-            refit: True to train the config, or each member, again on all galaxies with votes,
-                those of validation and test included. A config with a cosine schedule is trained
-                for all its epochs, any other for as many as its best epoch. The metrics are those
-                of the model before the refit.
+            refit: True to train the config, or each member, again on more galaxies. A config with
+                a cosine schedule is trained for all its epochs, any other for as many as its best
+                epoch.
+            refit_rows: ``"all"`` trains on all galaxies with votes, those of validation and test
+                included; the metrics are then those of the model before the refit. ``"not_test"``
+                trains on the galaxies of training and validation; ``metrics["test"]`` is then that
+                of the refitted model, and the other metrics are those of the model before.
             formats: What is written besides the folder's own files: ``onnx`` adds ``model.onnx``
                 and ``torch`` adds ``model.pt2``. Each of the two files maps images [B, 3, S, S]
                 float32 in 0..1, where S is the side of the training images in pixels, to vote
@@ -163,7 +167,7 @@ class Study(StudyRetraining):
 
         Raises:
             InvalidInput: No trial is complete, the weights are gone, the data has changed, the
-                ensemble or a format is wrong, or the folder cannot be written.
+                ensemble, the refit rows or a format is wrong, or the folder cannot be written.
             WorkFailed: PyTorch cannot write the network in a format, memory does not hold a
                 prediction, a refit diverges, or the written file would differ from the model by
                 more than 1e-5 in a vote fraction. A larger difference passes only if the rounding
@@ -176,9 +180,10 @@ class Study(StudyRetraining):
             >>> model.config.architecture
             'simple_cnn'
         """
-        from galaxytune.models import export_study
+        from galaxytune.models import checked_refit, export_study
 
+        rows = checked_refit(refit, refit_rows)
         with data_at([self.folder], data), writing_to_a_given_place():
             out = given_path(out_dir)
-            export_study(self.folder, out, ensemble, formats=formats, refit=refit, on_step=on_step)
+            export_study(self.folder, out, ensemble, formats=formats, refit=rows, on_step=on_step)
         return load_model(out)

@@ -138,14 +138,15 @@ def make_config(
 
 
 def _with_whole_path(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config's values by name with `~` and `$NAME` expanded in the path `weights`.
+    """Return a config's values by name with `~` and `$NAME` expanded in its paths.
 
-    A value of `weights` that is no text, or the lack of one, is left to the check of the config. A
-    variable that is not set raises InvalidInput.
+    The paths are the values of `weights` and `begin_from`. A value that is neither a text nor a
+    path, or the lack of one, is left to the check of the config. A variable that is not set raises
+    InvalidInput.
     """
-    weights = values.get("weights")
-    given = {"weights": str(given_path(weights))} if weights and isinstance(weights, str) else {}
-    return {**values, **given}
+    given = {name: values.get(name) for name in ("weights", "begin_from")}
+    paths = {n: str(given_path(v)) for n, v in given.items() if v and isinstance(v, str | Path)}
+    return {**values, **paths}
 
 
 def train(

@@ -36,6 +36,20 @@ CropOption = Annotated[
 ]
 
 
+class TableFormat(StrEnum):
+    """A form of the file that `predict` writes."""
+
+    TABLE = "table"
+    KAGGLE = "kaggle"
+
+
+class RefitRowsOption(StrEnum):
+    """The rows of a refit; see `galaxytune.models.RefitRows`."""
+
+    ALL = "all"
+    NOT_TEST = "not_test"
+
+
 class ExportFormat(StrEnum):
     """A format of an exported model; `export` always writes the export folder."""
 
@@ -141,10 +155,17 @@ def export(
         bool,
         typer.Option(
             "--refit",
-            help="Train the config, or each member, again on all galaxies with votes, those of "
-            "validation and test included; the metrics stay those of the model before.",
+            help="Train the config, or each member, again on more galaxies, see --refit-rows.",
         ),
     ] = False,
+    refit_rows: Annotated[
+        RefitRowsOption,
+        typer.Option(
+            help="Galaxies of --refit. all takes those of training, validation and test; the "
+            "metrics stay those of the model before. not_test leaves those of test out, so that "
+            "the test metrics are measured on the refitted model.",
+        ),
+    ] = RefitRowsOption.ALL,
     data: MovedData = None,
     storage: Storage = STUDIES,
 ) -> None:
@@ -161,6 +182,7 @@ def export(
         out_dir,
         ensemble=_picks(ensemble),
         refit=refit,
+        refit_rows=refit_rows.value,
         formats=[form.value for form in formats or ()],
         data=data,
         on_step=say,
@@ -189,6 +211,15 @@ def predict(
             "is more accurate and takes eight times as long; 1 does not."
         ),
     ] = 1,
+    form: Annotated[
+        TableFormat,
+        typer.Option(
+            "--format",
+            help="kaggle writes a submission to the Galaxy Zoo challenge, with GalaxyID as its "
+            "first column and the galaxies in order; the ids must be whole numbers, and OUT a "
+            ".csv file. table writes the ids as they are.",
+        ),
+    ] = TableFormat.TABLE,
 ) -> None:
     """Predict the vote fractions of images into OUT.csv or OUT.parquet.
 
@@ -201,7 +232,9 @@ def predict(
     size of the training's are used uncut. Of 16 bits a channel the upper 8 are used. Transparent
     pixels are blended with black. An image that cannot be read is skipped and named.
     """
-    predict_with_progress(export_dir, images, out, crop=_crop(crop), views=_views(views))
+    predict_with_progress(
+        export_dir, images, out, crop=_crop(crop), views=_views(views), form=form
+    )
 
 
 def predict_with_progress(
@@ -211,21 +244,26 @@ def predict_with_progress(
     *,
     crop: "Crop" = "training",
     views: "NumViews" = 1,
+    form: TableFormat = TableFormat.TABLE,
 ) -> None:
     """Write the predicted vote fractions of images to a table, and show a progress bar.
 
     export_dir: a folder that `export` or `train` wrote. images: a path that `Model.predict` takes.
     out: the table to write, .csv or .parquet; an older file is replaced. crop: how images are cut.
-    views: 1, or 8 for an average over the symmetries of the square.
+    views: 1, or 8 for an average over the symmetries of the square. form: the form of the table;
+    KAGGLE needs ids that are whole numbers, and a `out` that ends in .csv.
     What was done with the images' sizes, the images that were skipped, and the number of
     predictions are printed on standard error.
 
-    InvalidInput is raised if one of the five is wrong, if no image can be read, or if `out`
+    InvalidInput is raised if one of the six is wrong, if no image can be read, or if `out`
     cannot be written there. WorkFailed is raised if memory does not hold one image, or if `out`
     can no longer be written after the work; the predictions are then written elsewhere.
     """
     from galaxytune.models import (
+        as_submission,
+        check_submission_name,
         check_table_name,
+        galaxy_numbers,
         load_export,
         predict_images,
         write_table_somewhere,
@@ -233,7 +271,8 @@ def predict_with_progress(
     from trainables.files import check_output_file
     from trainables.galaxies import grouped
 
-    check_table_name(out)
+    is_for_kaggle = form is TableFormat.KAGGLE
+    (check_submission_name if is_for_kaggle else check_table_name)(out)
     check_output_file(out, [images])
     export = load_export(export_dir)
     with progress_bar() as bar:
@@ -243,13 +282,16 @@ def predict_with_progress(
             images,
             crop=crop,
             num_views=views,
+            check_ids=galaxy_numbers if is_for_kaggle else None,
             on_progress=lambda done: bar.update(task, completed=done),
         )
     say(found.framing)
     for line in grouped(found.skipped):
         say(f"skipped {line}")
-    write_table_somewhere(found.table, out)
+    write_table_somewhere(as_submission(found.table) if is_for_kaggle else found.table, out)
     done, left_out = len(found.table), len(found.skipped)
+    if is_for_kaggle and left_out:
+        say("Kaggle refuses a submission that lacks a galaxy; the skipped images have no row")
     say(
         f"{done} prediction{'' if done == 1 else 's'} -> {out}; "
         f"{left_out} image{'' if left_out == 1 else 's'} skipped"

@@ -155,7 +155,8 @@ def weight_checks(plan: StudyPlan | None) -> Iterator[Check]:
 
     plan: the architectures of the plan with their published configs; None for all architectures
     that are not members of a family, with their defaults. Nothing is yielded for a network whose
-    config has no field `weights`; a network with the weights `none` passes. Weights of torchvision
+    config has no field `weights` and no earlier export in `begin_from`; a network with the weights
+    `none` passes. Weights of torchvision
     that are missing are downloaded. Weights that cannot be had are a failure with a plan, and a
     warning without a plan, because no search needs them then.
     """
@@ -165,14 +166,18 @@ def weight_checks(plan: StudyPlan | None) -> Iterator[Check]:
             if plan is None
             else plan.spaces[name].published
         )
-        weights = config.model_dump().get("weights")
+        weights = config.begin_from or config.model_dump().get("weights")
         if weights is None:
             continue
         try:
             check_network(config)
         except InvalidInput as error:
             status: HealthStatus = "warning" if plan is None else "failed"
-            remedy = "--set weights=FILE, or --set weights=none"
+            remedy = (
+                "--set weights=FILE, or --set weights=none"
+                if config.begin_from is None
+                else "--set begin_from=FOLDER, the export of the same architecture"
+            )
             yield Check(f"weights of {name}", status, one_line(error), remedy)
         else:
             found = (

@@ -14,11 +14,16 @@ from .export_sentences import gain_sentences as gain_sentences
 from .export_sentences import refit_sentence as refit_sentence
 from .framing import Crop as Crop
 from .framing import check_crop as check_crop
+from .kaggle_submission import as_submission as as_submission
+from .kaggle_submission import check_submission_name as check_submission_name
+from .kaggle_submission import galaxy_numbers as galaxy_numbers
 from .output_folders import check_training_folder as check_training_folder
 from .portable_model import ModelFormat as ModelFormat
 from .prediction import predict_images as predict_images
 from .prediction_tables import check_table_name as check_table_name
 from .prediction_tables import write_table as write_table
 from .prediction_tables import write_table_somewhere as write_table_somewhere
+from .refitting import RefitRows as RefitRows
+from .refitting import checked_refit as checked_refit
 from .single_run import train_single as train_single
 from .study_report import report_studies as report_studies

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics import paired_rmse_difference, select_ensemble
+from analysis.statistics import rmse_difference_interval, select_ensemble
 from galaxytune.models.export import (
     checked_pixels,
     export_best,
@@ -15,19 +15,19 @@ from galaxytune.models.export import (
     study_provenance,
 )
 from galaxytune.models.export_folder import ExportedMember, MemberEntry
-from galaxytune.models.export_metrics import split_metrics
+from galaxytune.models.export_metrics import split_metrics, validation_metrics
 from galaxytune.models.export_writing import write_ensemble
 from galaxytune.models.kept_trials import KeptTrial, kept_trials, validation_predictions
 from galaxytune.models.output_folders import check_export_folder
 from galaxytune.models.portable_model import checked_formats, portable_files
-from galaxytune.models.refitting import Refit
+from galaxytune.models.refitting import Refit, RefitRows
 from galaxytune.models.trained_network import held_out_galaxies, trained_network
 from galaxytune.study import StudyFolder, check_data_unchanged
 from search_spaces.declaration import InvalidInput, check_whole_number
 from trainables.device import training_device
 from trainables.galaxies import Galaxies, open_galaxies
 from trainables.layers import GalaxyNetwork
-from trainables.training import EnsembleNetwork, predict, rmse
+from trainables.training import EnsembleNetwork, rmse
 
 NumPicks = int | Literal["auto"]
 Picked = tuple[KeptTrial, int]  # a member and how often it was picked
@@ -53,7 +53,7 @@ def export_ensemble(
     ensemble: NumPicks,
     *,
     formats: str | Collection[str] = (),
-    refit: bool = False,
+    refit: RefitRows | None = None,
     on_step: Callable[[str], None] = lambda sentence: None,
 ) -> None:
     """Choose an ensemble of a study's trials and write it as one export folder.
@@ -63,12 +63,13 @@ def export_ensemble(
     validation galaxies alone. out, formats, refit: as in `export_best`; a refit trains each member
     again. on_step: is called with a sentence about the choice and after each epoch of a refit.
 
-    metrics.json has the metrics of the ensemble and the key `ensemble`: `num_picks`, and
-    `over_best` and `over_seeds`, which compare the ensemble on the test galaxies with the best
-    trial alone and with the mean of as many seeds of this trial as the ensemble has members. Each
-    is None without test galaxies, the second also without two seeds; else each has the name of
-    what is compared (`than`), its number of networks (`num_networks`), its `rmse`, the
-    `difference` of the ensemble's RMSE from it, and the paired `interval_95` of the difference.
+    metrics.json has the metrics of the ensemble and the key `ensemble`: `num_picks`; `rmse`, the
+    ensemble's test RMSE; and `over_best` and `over_seeds`, which compare the ensemble on the test
+    galaxies with the best trial alone and with the mean of as many seeds of this trial as the
+    ensemble has members. The last three are None without test galaxies, and `over_seeds` also
+    without two seeds. Each comparison has the name of what is compared (`than`), its number of
+    networks (`num_networks`), its `rmse`, the `difference` of the ensemble's RMSE from it, and the
+    paired `interval_95` of the difference. All of `ensemble` is measured before any refit.
 
     The errors are those of `export_best`; `out` stays as it was if InvalidInput or WorkFailed is
     raised.
@@ -85,10 +86,10 @@ def export_ensemble(
     whole = _network_of(networks, picked, galaxies)
     metrics = _metrics(folder, whole, trials, picked, galaxies)
     if refit:
-        refitted = Refit(folder, galaxies, on_step)
+        refitted = Refit(folder, galaxies, refit, on_step)
         networks = [refitted(trial.record, _name(trial, folder)) for trial, _ in picked]
         whole = _network_of(networks, picked, galaxies)
-        metrics["refit"] = refitted.metrics
+        metrics |= refitted.metrics_of(whole)
     pixels = checked_pixels(folder, galaxies)
     portable = portable_files(whole, wanted, pixels, crop=galaxies.crop)
     members = [
@@ -104,7 +105,7 @@ def export_study(
     ensemble: NumPicks | None,
     *,
     formats: str | Collection[str] = (),
-    refit: bool = False,
+    refit: RefitRows | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> None:
     """Write the best trial of a study, or an ensemble of its trials, as an export folder.
@@ -171,9 +172,9 @@ def _metrics(
     trials: all kept trials, the study's best one first.
     """
     rows = folder.split_rows()
-    predicted = predict(network, galaxies.images, training_device(), rows.validation)
     told: dict[str, Any] = {
         "num_picks": sum(picks for _, picks in picked),
+        "rmse": None,
         "over_best": None,
         "over_seeds": None,
     }
@@ -182,6 +183,7 @@ def _metrics(
         voted = galaxies.target[rows.test]
         mixed = _tested(picked, galaxies)
         test = split_metrics(mixed, voted)
+        told["rmse"] = test["rmse"]
         best = trials[0]
         seeds = [trial for trial in trials if trial.is_like(best.record)][: len(picked)]
         name = f"trial {best.record.id}"
@@ -191,7 +193,7 @@ def _metrics(
                 mixed, f"the mean of {len(seeds)} seeds of {name}", seeds, galaxies, voted
             )
     return {
-        "validation": split_metrics(predicted, galaxies.target[rows.validation]),
+        "validation": validation_metrics(network, galaxies, rows.validation),
         "test": test,
         **reference_metrics(folder, galaxies),
         "ensemble": told,
@@ -211,13 +213,13 @@ def _gain(
     trials, for sentences. voted: vote fractions [n, 37] of the test galaxies.
     """
     other = _tested([(trial, 1) for trial in others], galaxies)
-    difference, low, high = paired_rmse_difference(mixed, other, voted)
+    error = rmse(other, voted)
     return {
         "than": than,
         "num_networks": len(others),
-        "rmse": rmse(other, voted),
-        "difference": difference,
-        "interval_95": [low, high],
+        "rmse": error,
+        "difference": rmse(mixed, voted) - error,
+        "interval_95": list(rmse_difference_interval(mixed, other, voted)),
     }
 
 

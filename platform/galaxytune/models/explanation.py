@@ -14,7 +14,7 @@ from search_spaces.declaration import InvalidInput, check_regular, given_path
 from trainables.decision_tree import Question, answer_name
 from trainables.device import training_device
 from trainables.files import DAMAGE, one_line, write_atomically, writing_to_a_given_place
-from trainables.galaxies import decode_image, image_of
+from trainables.galaxies import decode_image, image_of, seen_pixels
 from trainables.training import predict
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ class ImageExplanation:
         `simple_cnn, galaxy.jpg`; for pixels the name is `an array`.
     question: the question that was asked.
     explained: the heat map, and the answer to `question` with the highest predicted vote fraction.
-    pixels: the image [s, s, 3] uint8, cut and reduced to the size s of the training images. The
-        network changes the side itself if its `image_side` is not s.
+    pixels: the part [p, p, 3] uint8 that the network sees of the image, after the image was cut
+        and reduced as the images of the training. The network changes the side itself if its
+        `image_side` is not p.
     predicted: all 37 predicted vote fractions [37] in 0..1, in Kaggle's order.
     framing: one line on how the image was cut and reduced.
     """
@@ -137,7 +138,8 @@ def explain_image(
     predicted = predict(network, pixels[None], device)[0]
     explained = explain(network, pixels[None], asked, device)[0]
     label = f"{export.label}, {name}"
-    return ImageExplanation(label, asked, explained, pixels, predicted, framing.sentence())
+    seen = seen_pixels(pixels, network.field_fraction)
+    return ImageExplanation(label, asked, explained, seen, predicted, framing.sentence())
 
 
 def _fitted(image: Path | NDArray[np.uint8], framing: Framing) -> tuple[str, NDArray[np.uint8]]:

@@ -9,17 +9,15 @@ from numpy.typing import NDArray
 
 from analysis.records import TrialRecord, best_trial, published_trial
 from analysis.statistics import noise_floor
-from galaxytune.models.export_metrics import metrics_of_test_part, split_metrics
+from galaxytune.models.export_metrics import metrics_of_test_part, validation_metrics
 from galaxytune.models.export_writing import write_export
 from galaxytune.models.output_folders import check_export_folder
 from galaxytune.models.portable_model import checked_formats, portable_files
 from galaxytune.models.provenance import provenance_of
-from galaxytune.models.refitting import Refit
+from galaxytune.models.refitting import Refit, RefitRows
 from galaxytune.models.trained_network import trained_network
 from galaxytune.study import StudyFolder, check_data_unchanged
-from trainables.device import training_device
 from trainables.galaxies import Galaxies, open_galaxies
-from trainables.training import predict
 
 _NUM_CHECKED = 32  # validation galaxies by which a portable file is checked
 
@@ -29,16 +27,17 @@ def export_best(
     out: Path,
     *,
     formats: str | Collection[str] = (),
-    refit: bool = False,
+    refit: RefitRows | None = None,
     on_step: Callable[[str], None] = lambda sentence: None,
 ) -> TrialRecord:
     """Write the best complete trial of a study as an export folder; return the trial's record.
 
     out: the folder to write, which is made if it does not exist. formats: the name or the names of
-    formats in which the model is written too, see `ModelFormat`. refit: True to train the config
-    again on all galaxies with votes; the metrics are those before the refit. on_step: is called
-    with a sentence after each epoch of a refit. The predictions and the metrics for the test
-    galaxies are computed once and kept in the study's folder.
+    formats in which the model is written too, see `ModelFormat`. refit: the rows on which the
+    config is trained again, see `Refit`; None to keep the trial's weights. on_step: is called with
+    a sentence after each epoch of a refit. The validation galaxies are predicted by 1 view and by
+    8 views, see `view_metrics`. The predictions and the metrics for the test galaxies are computed
+    once, by 1 view, and kept in the study's folder, except for those of a refitted model.
 
     InvalidInput is raised, before anything is predicted, if `out` cannot be written or holds other
     files than an export, a format is unknown, no trial is complete, the weights were not kept or
@@ -53,17 +52,16 @@ def export_best(
     galaxies = open_galaxies(Path(folder.plan.data))
     validation = folder.split_rows().validation
     network = trained_network(folder, best)
-    predicted = predict(network, galaxies.images, training_device(), validation)
     metrics = {
-        "validation": split_metrics(predicted, galaxies.target[validation]),
+        "validation": validation_metrics(network, galaxies, validation),
         "test": metrics_of_test_part(folder, best, galaxies),
         **reference_metrics(folder, galaxies),
         "best_epoch": best.best_epoch,
     }
     if refit:
-        refitted = Refit(folder, galaxies, on_step)
+        refitted = Refit(folder, galaxies, refit, on_step)
         network = refitted(best, f"trial {best.id}")
-        metrics["refit"] = refitted.metrics
+        metrics |= refitted.metrics_of(network)
     provenance = study_provenance(folder, galaxies, trial=best.id)
     portable = portable_files(
         network, wanted, checked_pixels(folder, galaxies), crop=galaxies.crop

@@ -11,7 +11,6 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from galaxytune.models.hub_description import use_description
 from galaxytune.models.trained_network import network_with_weights
 from search_spaces.declaration import (
     InvalidInput,
@@ -19,12 +18,12 @@ from search_spaces.declaration import (
     config_from_values,
     read_yaml,
 )
+from trainables.backbones import CONFIG, MODEL, use_description
 from trainables.files import load_weights
 from trainables.layers import GalaxyNetwork
 from trainables.training import EnsembleNetwork
 
-CONFIG, MODEL, METRICS = "config.yaml", "model.safetensors", "metrics.json"
-PROVENANCE, CARD = "provenance.json", "README.md"
+METRICS, PROVENANCE, CARD = "metrics.json", "provenance.json", "README.md"
 ENSEMBLE, MEMBERS = "ensemble.json", "members"
 
 
@@ -149,7 +148,7 @@ def _load_network(folder: Path) -> tuple[TrainingProtocol, GalaxyNetwork]:
     """
     _check_whole(folder, (CONFIG, MODEL))
     config = config_from_values(read_yaml(folder / CONFIG))
-    use_description(folder, config)
+    use_description(folder, config.architecture)
     return config, network_with_weights(config, load_weights(folder / MODEL))
 
 

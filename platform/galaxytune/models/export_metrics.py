@@ -10,10 +10,13 @@ from analysis.records import TrialRecord
 from analysis.statistics import rmse_interval
 from galaxytune.models.export_writing import indented
 from galaxytune.models.trained_network import held_out_galaxies
+from galaxytune.models.view_metrics import view_metrics
 from galaxytune.study import StudyFolder
+from trainables.device import training_device
 from trainables.files import write_if_allowed
 from trainables.galaxies import Galaxies
-from trainables.training import evaluate, mean_vector_rmse
+from trainables.layers import GalaxyNetwork
+from trainables.training import evaluate, mean_vector_rmse, predict_by_one_and_eight
 
 _TEST_METRICS = "test_metrics.json"
 
@@ -33,6 +36,20 @@ def split_metrics(predicted: NDArray[np.floating], voted: NDArray[np.floating]) 
         "mean_vector_rmse": mean_vector_rmse(voted),
         **evaluate(predicted, voted),
     }
+
+
+def validation_metrics(
+    network: GalaxyNetwork, galaxies: Galaxies, rows: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Return the metrics of a network for galaxies, by 1 view and by 8 views.
+
+    network: on the device of trainings. rows: the row numbers of the validation galaxies, at least
+    one. The metrics are those of `split_metrics` and `view_metrics`. OutOfMemory, a WorkFailed, is
+    raised if memory does not hold a prediction.
+    """
+    voted = galaxies.target[rows]
+    once, averaged = predict_by_one_and_eight(network, galaxies.images, training_device(), rows)
+    return split_metrics(once, voted) | view_metrics(once, averaged, voted)
 
 
 def metrics_of_test_part(

@@ -11,11 +11,9 @@ from torch import Tensor
 
 from galaxytune.models.export_folder import (
     CARD,
-    CONFIG,
     ENSEMBLE,
     MEMBERS,
     METRICS,
-    MODEL,
     PROVENANCE,
     ExportedMember,
     member_folder,
@@ -24,6 +22,7 @@ from galaxytune.models.hub_description import drop_description, keep_description
 from galaxytune.models.model_card import ensemble_card, model_card
 from galaxytune.models.portable_model import PORTABLE_FILES, PortableFile
 from search_spaces.declaration import TrainingProtocol, to_yaml
+from trainables.backbones import CONFIG, MODEL
 from trainables.files import save_weights, write_atomically
 
 _NONE: Mapping[str, PortableFile] = MappingProxyType({})

@@ -9,7 +9,7 @@ from PIL import Image
 
 from galaxytune.models.export_folder import Export
 from search_spaces.declaration import InvalidInput
-from trainables.galaxies import cut_image
+from trainables.galaxies import cut_image, seen_side
 
 Crop = int | Literal["training", "none"]
 
@@ -30,6 +30,7 @@ class Framing:
 
     trained_crop, side: in pixels; the images of the training were cut to their central
         `trained_crop` pixels and reduced to `side` pixels.
+    seen: in pixels; the network sees the central `seen` pixels of the reduced images.
     crop: the side of the central square that is kept of each image, in pixels. `training` keeps
         `trained_crop` pixels, except that an image that has `side` x `side` pixels is taken as it
         is. `none` keeps the largest square.
@@ -39,6 +40,7 @@ class Framing:
         """Take the sizes of an export's training; InvalidInput as in `check_crop`."""
         check_crop(crop)
         self.trained_crop, self.side, self.crop = export.crop, export.side, crop
+        self.seen = seen_side(self.side, export.network.field_fraction)
         self._num_cut = 0
         self._num_as_they_are = 0
 
@@ -79,6 +81,8 @@ class Framing:
             parts.append(f"{_were(self._num_cut)} {self._what()}")
         if self._num_as_they_are:
             parts.append(f"{_were(self._num_as_they_are)} used uncut at {_square(self.side)}")
+        if parts and self.seen < self.side:
+            parts.append(f"the network sees the central {_square(self.seen)} of them")
         return "; ".join(parts)
 
     def _what(self) -> str:

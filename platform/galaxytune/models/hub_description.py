@@ -4,9 +4,8 @@ from pathlib import Path
 
 from search_spaces.declaration import TrainingProtocol
 from search_spaces.timm import is_on_hub
+from trainables.backbones import HUB_FOLDER
 from trainables.files import write_atomically
-
-FOLDER = "hub"  # folder in an export; timm reads the file config.json in it
 
 
 def keep_description(out: Path, config: TrainingProtocol) -> None:
@@ -22,13 +21,13 @@ def keep_description(out: Path, config: TrainingProtocol) -> None:
     from trainables.backbones import DESCRIPTION, description_file  # the import loads timm
 
     text = description_file(config.architecture.removeprefix("timm:")).read_text()
-    path = out / FOLDER / DESCRIPTION
+    path = out / HUB_FOLDER / DESCRIPTION
     write_atomically(path, lambda temporary: temporary.write_text(text))
 
 
 def drop_description(out: Path) -> None:
     """Delete the description in an export folder, and its folder `hub` if it is then empty."""
-    folder = out / FOLDER
+    folder = out / HUB_FOLDER
     if not folder.is_dir():
         return
     from trainables.backbones import DESCRIPTION  # the import loads timm
@@ -36,17 +35,3 @@ def drop_description(out: Path) -> None:
     (folder / DESCRIPTION).unlink(missing_ok=True)
     if not any(folder.iterdir()):
         folder.rmdir()
-
-
-def use_description(folder: Path, config: TrainingProtocol) -> None:
-    """Let this process build a config's hub model from the description in an export folder.
-
-    Nothing happens for any other architecture, or if the export has no description.
-    """
-    if not is_on_hub(config.architecture):
-        return
-    from trainables.backbones import DESCRIPTION, remember_description  # the import loads timm
-
-    if (folder / FOLDER / DESCRIPTION).is_file():
-        name = config.architecture.removeprefix("timm:")
-        remember_description(name, (folder / FOLDER).resolve())

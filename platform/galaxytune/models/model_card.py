@@ -1,12 +1,16 @@
 """The model card of an export: a page in Markdown on what the model is and how to use it."""
 
 from collections.abc import Collection, Sequence
+from textwrap import fill
 from typing import Any
 
 from galaxytune.models.export_folder import ExportedMember, ensemble_label
 from galaxytune.models.export_sentences import gain_sentences, refit_sentence
+from galaxytune.models.view_metrics import view_sentence
 from search_spaces.declaration import TrainingProtocol, to_yaml
+from trainables.galaxies import seen_side
 
+_WIDTH = 95  # characters of a line
 _TEMPLATE = """\
 # {title}: vote fractions of the Galaxy Zoo 2 decision tree
 
@@ -17,11 +21,11 @@ answers that a crowd would give to the 11 questions of the Galaxy Zoo 2 decision
 
     galaxytune predict THIS_FOLDER IMAGES OUT.csv
 
-IMAGES is a folder or zip of JPEG, PNG, TIFF or WebP files, an npz, or a catalog with
+{views}IMAGES is a folder or zip of JPEG, PNG, TIFF or WebP files, an npz, or a catalog with
 `id_str,file_loc`.
 An image file of another size than {side} x {side} pixels is cropped to its central {crop} x {crop}
 pixels and then reduced to {side} x {side} pixels. The images of an npz must have {side} x {side}
-pixels.
+pixels.{seen}
 {portable}
 ## Metrics
 {refit}
@@ -48,12 +52,13 @@ volunteers see in such images, seeing and distance included, not the galaxy's tr
 _MEMBERS = """\
 ## Members
 
-| number | weight | study | trial | architecture | validation RMSE alone |
-|---|---|---|---|---|---|
+| number | weight | study | trial | architecture | central pixels seen | validation RMSE alone |
+|---|---|---|---|---|---|---|
 {rows}
-The vote fractions of the ensemble are the weighted mean of its members' vote fractions. The
-members were chosen on the validation galaxies, one after the other and with replacement (Caruana
-et al. 2004). `members/1` and so on hold the config and the weights of each."""
+Each member cuts the central part of an image that it sees itself. The vote fractions of the
+ensemble are the weighted mean of its members' vote fractions. The members were chosen on the
+validation galaxies, one after the other and with replacement (Caruana et al. 2004). `members/1`
+and so on hold the config and the weights of each."""
 
 # How the two portable files are used: Python, which a test runs. The lines need no galaxytune.
 _READ_IMAGE = """\
@@ -113,6 +118,20 @@ def _row(part: str, metrics: dict[str, Any]) -> str:
     )
 
 
+def _seen(config: TrainingProtocol, side: int) -> str:
+    """Return a sentence on the part of an image that the network sees; "" if it sees all.
+
+    side: width and height of the images, in pixels. The sentence begins with a line break.
+    """
+    part = seen_side(side, config.field_fraction)
+    if part == side:
+        return ""
+    return (
+        f"\nThe network sees the central {part} x {part} of these pixels and cuts them itself; "
+        "the pixels\naround them came into view when the images of the training were moved."
+    )
+
+
 def model_card(
     config: TrainingProtocol,
     metrics: dict[str, Any],
@@ -122,9 +141,10 @@ def model_card(
     """Return the model card of an export as Markdown text.
 
     config: the config that was trained. metrics: for the parts `validation` and `test`, what
-    `split_metrics` returns; each may be None or missing. `refit` says what a refit was trained on;
-    other keys are ignored. provenance: what `provenance_of` returns. portable: the names of the
-    portable files beside the card, of `model.onnx` and `model.pt2`.
+    `split_metrics` returns; each may be None or missing. The part `validation` may also hold what
+    `view_metrics` returns. `refit` says what a refit was trained on; other keys are ignored.
+    provenance: what `provenance_of` returns. portable: the names of the portable files beside the
+    card, of `model.onnx` and `model.pt2`.
     """
     return _card(
         metrics,
@@ -134,6 +154,7 @@ def model_card(
         what="A network that",
         trained=f"trial {provenance['trial'] or '-'}",
         contents=f"## Config\n\n```yaml\n{to_yaml(config)}```",
+        seen=_seen(config, provenance["preprocessing"]["side"]),
     )
 
 
@@ -148,9 +169,10 @@ def ensemble_card(
     members: the members in order. metrics: as in `model_card`, with the key `ensemble`, which says
     what the ensemble gains. provenance, portable: as in `model_card`.
     """
+    side = provenance["preprocessing"]["side"]
     rows = "".join(
         f"| {number} | {member.weight:.3f} | {entry.study} | {entry.trial} | {entry.architecture} "
-        f"| {entry.val_rmse:.4f} |\n"
+        f"| {seen_side(side, member.config.field_fraction)} | {entry.val_rmse:.4f} |\n"
         for number, member in enumerate(members, start=1)
         for entry in (member.entry,)
     )
@@ -178,15 +200,17 @@ def _card(
     trained: str,
     contents: str,
     gains: str = "",
+    seen: str = "",
 ) -> str:
     """Return a model card as Markdown text.
 
     metrics, provenance, portable: as in `model_card`. title: the heading. what: the beginning of
     the first sentence. trained: which trials trained the model. contents: the section on the
-    config or the members. gains: lines on what an ensemble gains.
+    config or the members. gains: lines on what an ensemble gains. seen: what `_seen` returns.
     """
     side = provenance["preprocessing"]["side"]
     parts = [(part, metrics.get(part)) for part in ("validation", "test")]
+    views = view_sentence(metrics.get("validation") or {})
     note = "" if metrics.get("test") is None else " The test part was used to choose nothing."
     refit = refit_sentence(metrics)
     return _TEMPLATE.format(
@@ -194,6 +218,8 @@ def _card(
         what=what,
         crop=provenance["preprocessing"]["crop"],
         side=side,
+        views=f"{fill(views, _WIDTH)}\n\n" if views else "",
+        seen=seen,
         portable="".join(text.format(side=side) for n, text in _PORTABLE.items() if n in portable),
         refit=f"\n**{refit}**\n" if refit else "",
         rows="".join(_row(part, values) for part, values in parts if values is not None),

@@ -2,8 +2,8 @@
 
 ONNX Runtime and many other programs run `model.onnx`; PyTorch runs `model.pt2`. Both files map
 `images` [B, 3, S, S] float32 in 0..1, RGB, to `fractions` [B, 37] float32 in 0..1, for any number
-B of images. S is the side of the training images in pixels. If the network looks at images of
-another side, the file changes the side itself.
+B of images. S is the side of the training images in pixels. If the network looks at a part of the
+images, or at images of another side, the file cuts the part and changes the side itself.
 """
 
 import copy
@@ -24,7 +24,7 @@ from torch.export import ExportedProgram
 from search_spaces.declaration import InvalidInput, WorkFailed
 from trainables.decision_tree import COLUMNS
 from trainables.files import one_line
-from trainables.galaxies import enlarged, reduced
+from trainables.galaxies import enlarged, reduced, seen_part
 from trainables.layers import GalaxyNetwork
 from trainables.training import predict
 
@@ -119,7 +119,7 @@ def portable_files(
 
 
 class _PortableModule(nn.Module):
-    """A network that changes the side of its images itself.
+    """A network that cuts its images and changes their side itself.
 
     network: the network inside, which reads images of its own `image_side`.
     """
@@ -132,7 +132,8 @@ class _PortableModule(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map images [B, 3, S, S] in 0..1, for any S, to vote fractions [B, 37], as `predict`."""
         side = self.network.image_side
-        fractions: Tensor = self.network(enlarged(reduced(images, side), side))
+        seen = seen_part(images, self.network.field_fraction)
+        fractions: Tensor = self.network(enlarged(reduced(seen, side), side))
         return fractions
 
 

@@ -1,6 +1,6 @@
 """Predictions of an exported network as a table, for images from many kinds of sources."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -53,6 +53,7 @@ def predict_images(
     *,
     crop: Crop = "training",
     num_views: NumViews = 1,
+    check_ids: Callable[[Sequence[str]], object] | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Predictions:
     """Return the predicted vote fractions of images.
@@ -60,9 +61,11 @@ def predict_images(
     export: the exported network, which is moved to the GPU if torch finds a GPU. images: pixels
     [N, H, W, 3] or [H, W, 3] uint8, a galaxy file (npz) with or without votes, or a source for
     `image_files`. crop: how images are cut, see `Framing`. num_views: 1, or 8 for the average over
-    the rotations by 90 degrees and mirrorings of each image. on_progress: is called after each
-    batch of at most 512 images with the number of images predicted so far; skipped images are not
-    counted.
+    the rotations by 90 degrees and mirrorings of each image. check_ids: is called once with the
+    ids of all images of a source, before any is predicted, and raises InvalidInput if the ids do
+    not suit the caller; the row numbers of an array are not checked. on_progress: is called after
+    each batch of at most 512 images with the number of images predicted so far; skipped images are
+    not counted.
 
     An image file that cannot be read, or whose image is smaller than the crop, is skipped.
     InvalidInput is raised if the source, the crop or the views are wrong, if none of the images
@@ -74,7 +77,7 @@ def predict_images(
         raise InvalidInput(f"views must be 1 or 8, got {num_views!r}")
     framing = Framing(export, crop)
     skipped: list[Skipped] = []
-    batches = _batches(framing, images, skipped)
+    batches = _batches(framing, images, skipped, check_ids or (lambda ids: None))
     device = training_device()
     network = export.network.to(device)
     tables: list[pd.DataFrame] = []
@@ -92,12 +95,17 @@ def predict_images(
     return Predictions(pd.concat(tables, ignore_index=True), tuple(skipped), framing.sentence())
 
 
-def _batches(framing: Framing, images: Images, skipped: list[Skipped]) -> Iterator[Batch]:
+def _batches(
+    framing: Framing,
+    images: Images,
+    skipped: list[Skipped],
+    check_ids: Callable[[Sequence[str]], object],
+) -> Iterator[Batch]:
     """Return an iterator over batches of at most 512 images: their ids, and pixels [b, S, S, 3].
 
-    images: as in `predict_images`. skipped: gets the files that a source leaves out, and during
-    the iteration each image that cannot be read. S is `framing.side`. InvalidInput is raised if
-    the source is wrong, in part only when the first batch is asked for.
+    images, check_ids: as in `predict_images`. skipped: gets the files that a source leaves out,
+    and during the iteration each image that cannot be read. S is `framing.side`. InvalidInput is
+    raised if the source is wrong, in part only when the first batch is asked for.
     """
     if isinstance(images, np.ndarray):
         return _from_array(images, framing)
@@ -106,9 +114,10 @@ def _batches(framing: Framing, images: Images, skipped: list[Skipped]) -> Iterat
             f"images must be an array, a DataFrame or a path, got {type(images).__name__}"
         )
     if isinstance(images, Path) and images.suffix.lower() == ".npz":
-        return _from_galaxy_file(images, framing)
+        return _from_galaxy_file(images, framing, check_ids)
     listing = image_files(images)
     skipped.extend(listing.skipped)
+    check_ids([listed.id for listed in listing.images])
     return _decoded(listing, framing, skipped)
 
 
@@ -142,13 +151,16 @@ def _reason(error: Exception) -> str:
     return one_line(error)
 
 
-def _from_galaxy_file(source: Path, framing: Framing) -> Iterator[Batch]:
+def _from_galaxy_file(
+    source: Path, framing: Framing, check_ids: Callable[[Sequence[str]], object]
+) -> Iterator[Batch]:
     """Yield batches of the images in a galaxy file, with the galaxies' ids.
 
     InvalidInput is raised if the file is missing, damaged or not of the right form, or if its
     images cannot be framed like those of the training.
     """
     galaxies = open_images(source)
+    check_ids(list(galaxies.ids))
     side = galaxies.images.shape[1]
     fits = galaxies.crop == framing.trained_crop and side == framing.side
     if framing.crop == "training" and not fits:

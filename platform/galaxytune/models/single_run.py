@@ -4,14 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from galaxytune.models.export_metrics import split_metrics
+from galaxytune.models.export_metrics import validation_metrics
 from galaxytune.models.export_writing import write_export
 from galaxytune.models.provenance import provenance_of
 from search_spaces.declaration import InvalidInput, TrainingProtocol, build
 from trainables.device import training_device, within_memory
 from trainables.files import append_line, load_state, save_state
 from trainables.galaxies import SplitName, fingerprint, open_galaxies, split_galaxies
-from trainables.training import EpochReport, TrainingRun, predict
+from trainables.training import EpochReport, TrainingRun
 
 CURVE = "curve.jsonl"
 _FINGERPRINT = "data_fingerprint"
@@ -32,8 +32,8 @@ def train_single(
     `curve.jsonl` with the report of each epoch, and `last.pt`, the state after the last epoch,
     which stays there. split: `hash` or `seed`, see `split_galaxies`. num_galaxies: how many
     galaxies of the file are used, None for all. on_epoch: is called with the report of each epoch,
-    after the state is written. The metrics are `validation`, as `split_metrics` returns them, and
-    `best_epoch`, counted from 1.
+    after the state is written. The metrics are `validation`, as `split_metrics` and `view_metrics`
+    return them, and `best_epoch`, counted from 1.
 
     If the same training was interrupted or finished in `out`, it goes on from there; `on_epoch` is
     called with the earlier epochs first. A damaged `last.pt` is renamed to last.pt.damaged, and
@@ -63,9 +63,8 @@ def train_single(
     for report in run.reports:
         append_line(out / CURVE, report.as_values())
     run.restore_best_weights()
-    predicted = predict(run.network, galaxies.images, device, rows.validation)
     metrics: dict[str, Any] = {
-        "validation": split_metrics(predicted, galaxies.target[rows.validation]),
+        "validation": validation_metrics(run.network, galaxies, rows.validation),
         "best_epoch": run.best_epoch,
     }
     provenance = provenance_of(str(task[_FINGERPRINT]), galaxies)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from galaxytune.plan.grid import architecture_points, check_grid
 from search_spaces.declaration import (
     InvalidInput,
+    SearchSpace,
     TrainingProtocol,
     config_class,
     did_you_mean,
@@ -62,16 +63,44 @@ def _check_length(plan: "StudyPlan") -> None:
 
 
 def check_networks(plan: "StudyPlan") -> None:
-    """Raise InvalidInput if a network of the plan, or its pretrained weights, is not available.
+    """Raise InvalidInput if a network of the plan, or its first weights, is not available.
 
-    The published config of each architecture is checked, or every config of a grid. torchvision's
-    weights are downloaded if this machine lacks them.
+    The published config of each architecture is checked, or every config of a grid. If a search
+    begins from an export, the ends of each searched range that may shape the network are checked
+    too. torchvision's weights are downloaded if this machine lacks them.
     """
     from trainables.architectures import check_network  # the import loads torch
 
     configs = [config for _, config in plan.grid_configs()] if plan.grid else []
     for config in configs or [space.published for space in plan.spaces.values()]:
         check_network(config)
+    for space in () if plan.grid else plan.spaces.values():
+        if space.published.begin_from is not None:
+            _check_searched_shapes(space)
+
+
+def _check_searched_shapes(space: SearchSpace) -> None:
+    """Raise InvalidInput if a search may draw a network that an earlier export does not fit.
+
+    space: the space of an architecture whose configs begin from an export that fits the published
+    config. The message names all searched fields that must be held fixed.
+    """
+    from trainables.architectures import check_network  # the import loads torch
+
+    wrong: list[str] = []
+    for name, config in space.shaping_configs():
+        try:
+            if name not in (*wrong, "batch_size"):
+                check_network(config)
+        except InvalidInput:
+            wrong.append(name)
+    if wrong:
+        values = space.published.model_dump()
+        fixed = " ".join(f"--set {space.prefix}{name}={values[name]}" for name in wrong)
+        raise InvalidInput(
+            f"begin_from: a search that varies {' and '.join(wrong)} draws networks that "
+            f"{space.published.begin_from} does not fit; add {fixed}"
+        )
 
 
 def _check_pack(plan: "StudyPlan") -> None:

@@ -1,4 +1,4 @@
-"""The paths in a plan: of the data file, and of weight files in `set` and `grid`."""
+"""The paths in a plan: of the data file, and of weights and exports in `set` and `grid`."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,6 +8,8 @@ from search_spaces.declaration import given_path
 
 if TYPE_CHECKING:
     from galaxytune.plan.study_plan import StudyPlan
+
+_FIELDS = ("weights", "begin_from")  # fields of configs that may hold a path
 
 
 def with_given_paths(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,46 +23,56 @@ def with_given_paths(values: Mapping[str, Any]) -> dict[str, Any]:
         changed["data"] = str(given_path(data))
     for key in ("set", "grid"):
         if key in values:
-            changed[key] = _with_weights(values[key], lambda weights: str(given_path(weights)))
+            changed[key] = _with_paths(values[key], dict.fromkeys(_FIELDS, _given))
     return changed
 
 
 def with_absolute_files(plan: "StudyPlan") -> "StudyPlan":
-    """Return a copy of the plan with absolute paths of the data file and of weight files.
+    """Return a copy of the plan with absolute paths of the data file, of weights and of exports.
 
     Weight files are the values of `weights` in `set` and `grid` that have a suffix such as .pth;
-    names such as `imagenet` stay as they are. With absolute paths, a resume that is started in
-    another folder finds the files.
+    names such as `imagenet` stay as they are. Exports are the values of `begin_from`. With
+    absolute paths, a resume that is started in another folder finds the files.
     """
-    from search_spaces.declaration import absolute  # the import loads Optuna
+    # the import loads Optuna
+    from search_spaces.declaration import absolute, absolute_folder
+
+    changes = {"weights": absolute, "begin_from": absolute_folder}
 
     return plan.model_copy(
         update={
             "data": str(Path(plan.data).resolve()),
-            "set": _with_weights(plan.set, absolute),
-            "grid": tuple(_with_weights(values, absolute) for values in plan.grid),
+            "set": _with_paths(plan.set, changes),
+            "grid": tuple(_with_paths(values, changes) for values in plan.grid),
         }
     )
 
 
-def _with_weights(given: Any, change: Callable[[str], str]) -> Any:
-    """Return `set`, or a grid, with `change` applied to each text that `weights` has as its value.
+def _given(path: str) -> str:
+    """Return a path with `~` and `$NAME` expanded; InvalidInput for an unset variable."""
+    return str(given_path(path))
+
+
+def _with_paths(given: Any, changes: Mapping[str, Callable[[str], str | None]]) -> Any:
+    """Return `set`, or a grid, with the texts of some fields changed.
 
     given: a mapping of values, or of lists of values, by key; or a list of such mappings. The key
-    is `weights` or ARCHITECTURE.weights. Anything else is returned unchanged.
+    is FIELD or ARCHITECTURE.FIELD. changes: the function, by field, that returns the new text of
+    each text that is not empty. Anything else is returned unchanged.
     """
     if isinstance(given, list | tuple):
-        return [_with_weights(one, change) for one in given]
+        return [_with_paths(one, changes) for one in given]
     if not isinstance(given, Mapping):
         return given
 
-    def changed(value: Any) -> Any:
+    def changed(value: Any, change: Callable[[str], str | None]) -> Any:
         """Return a text, or each text of a list, as `change` returns the text."""
         if isinstance(value, list | tuple):
-            return [changed(one) for one in value]
+            return [changed(one, change) for one in value]
         return change(value) if isinstance(value, str) and value else value
 
+    fields = {key: str(key).rpartition(".")[2] for key in given}
     return {
-        key: changed(value) if str(key).rpartition(".")[2] == "weights" else value
+        key: changed(value, changes[fields[key]]) if fields[key] in changes else value
         for key, value in given.items()
     }

@@ -27,6 +27,7 @@ _NOT_SEARCHED_BY_0_1_0 = {
     "brightness",
     "head",
     "output_bias",
+    "resampling",
 }
 _REPORTED_PACKAGES = ("galaxytune", "torch", "ray", "optuna", "wandb", "numpy")
 

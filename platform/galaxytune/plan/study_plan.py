@@ -247,8 +247,8 @@ class StudyPlan(FrozenConfig):
         cls = config_class(architecture)
         fixed: dict[str, Any] = dict(cls.PUBLISHED) if self.as_published else {}
         if self.grid or self.search_only:
-            held = [h.name for h in hyperparameters(cls) if h.name not in self.search_only]
-            fixed = {name: cls.model_fields[name].default for name in held} | fixed
+            kept = [h.name for h in hyperparameters(cls) if h.name not in self.search_only]
+            fixed = {name: cls.model_fields[name].default for name in kept} | fixed
         for key, value in self.set.items():
             owner, dot, field = key.rpartition(".")
             if dot and owner == architecture:

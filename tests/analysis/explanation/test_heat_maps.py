@@ -201,6 +201,15 @@ def test_the_heat_of_an_ensemble_is_the_weighted_mean_of_its_members() -> None:
     np.testing.assert_allclose(whole.heat, total / total.max(), atol=1e-5)
 
 
+def test_the_heat_of_a_member_lies_in_the_part_that_the_member_sees() -> None:
+    member = untrained("simple_cnn", width=0.1, field_fraction=0.8)
+    ensemble = EnsembleNetwork([member], [1], 80).eval()
+    pixels = noise(1, 80)
+    (alone,), (whole,) = (explain(n, pixels, ROUNDNESS, CPU) for n in (member, ensemble))
+    assert alone.heat.shape == (64, 64) and alone.heat.max() == 1
+    np.testing.assert_array_equal(whole.heat, np.pad(alone.heat, 8))
+
+
 def test_an_ensemble_is_explained_for_its_own_answer_at_its_own_size() -> None:
     members = [untrained("simple_cnn", width=0.1), small_transformer()]
     ensemble = EnsembleNetwork(members, [3, 1], 80).eval()

@@ -3,7 +3,12 @@
 import torch
 import torch.nn.functional as F
 
-from analysis.explanation.receptive_field import Cells, cells_on_image, enlarged_map
+from analysis.explanation.receptive_field import (
+    Cells,
+    cells_on_image,
+    enlarged_map,
+    patches_on_image,
+)
 from tests.support.networks import SmallCNN, untrained
 
 
@@ -16,6 +21,14 @@ def test_cells_lie_where_the_arithmetic_of_kernels_and_strides_puts_them() -> No
     assert cells_on_image(parallel, parallel.explained_layer()) == Cells(5.5, 8)
     padded = SmallCNN()
     assert cells_on_image(padded, padded.explained_layer()) is None
+
+
+def test_patches_lie_where_the_borders_put_them() -> None:
+    whole = untrained("vision_transformer", width=0.05, depth=1)
+    assert patches_on_image(whole) == Cells(3.5, 8)
+    bordered = untrained("vision_transformer", width=0.05, depth=1, input_side=61)
+    assert patches_on_image(bordered) == Cells(2.5, 8)  # one black pixel before the image
+    assert patches_on_image(untrained("simple_cnn", width=0.05)) is None
 
 
 def test_a_map_is_enlarged_between_the_centres_of_its_cells() -> None:

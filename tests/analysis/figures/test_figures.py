@@ -75,8 +75,8 @@ def tree_figure(toys: Galaxies) -> Figure:
     return decision_tree_figure(toys.images[0], voted, voted + 0.5, "Galaxy 1: a network")
 
 
-def pieces(toys: Galaxies, survey: bool) -> Figure:
-    config, images = Config(), toys.images[:2]
+def pieces(toys: Galaxies, survey: bool, fraction: float = 1.0) -> Figure:
+    config, images = Config(field_fraction=fraction), toys.images[:2]
     if not survey:
         return preprocessing_figure(images, config, input_side=96)
     large = np.repeat(np.repeat(images, 3, axis=1), 3, axis=2)
@@ -100,6 +100,7 @@ FIGURES: dict[str, Callable[[Galaxies], Figure | None]] = {
     "calibration": lambda toys: calibration_figure(held_out(toys)),
     "gallery": lambda toys: gallery_figure(held_out(toys)),
     "preprocessing": lambda toys: pieces(toys, survey=False),
+    "preprocessing_of_a_part": lambda toys: pieces(toys, survey=False, fraction=0.6),
     "preprocessing_of_survey_images": lambda toys: pieces(toys, survey=True),
     "decision_tree": tree_figure,
 }

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from analysis.statistics.ensemble_selection import MOST_PICKS, select_ensemble
-from analysis.statistics.intervals import paired_rmse_difference
 from trainables.training import rmse
 
 VOTED = np.zeros((2, 1))
@@ -62,15 +61,3 @@ def test_the_choice_is_that_of_the_plain_computation() -> None:
     mixed = sum(w * p for w, p in zip(weights, networks))
     assert rmse(mixed, voted) == pytest.approx(best[0])
     assert best[0] < min(rmse(p, voted) for p in networks)
-
-
-def test_the_paired_difference_knows_what_the_galaxies_share() -> None:
-    chance = np.random.default_rng(0)
-    voted = chance.random((400, 37))
-    hard = chance.random((400, 1)) * chance.standard_normal(voted.shape)
-    difference, low, high = paired_rmse_difference(voted + 0.9 * hard, voted + hard, voted)
-    assert difference == pytest.approx(-0.1 * rmse(voted + hard, voted))
-    assert low < difference < high < 0
-    alone = paired_rmse_difference(voted + hard, voted, voted)
-    assert high - low < 0.2 * (alone[2] - alone[1])
-    assert paired_rmse_difference(voted + hard, voted + hard, voted) == (0, 0, 0)

@@ -11,8 +11,10 @@ from analysis.statistics.intervals import (
     paired_p_value,
     resampled_rmses,
     resamples_for,
+    rmse_difference_interval,
     rmse_interval,
 )
+from trainables.training import rmse
 
 
 def predictions(num_galaxies: int = 200) -> tuple[np.ndarray, np.ndarray]:
@@ -36,6 +38,24 @@ def test_the_interval_is_that_of_the_normal_approximation() -> None:
     half = 1.96 * squares.std(ddof=1) / np.sqrt(len(squares))
     expected = np.sqrt([squares.mean() - half, squares.mean() + half])
     assert rmse_interval(predicted, voted) == pytest.approx(tuple(expected), rel=0.02)
+
+
+def test_the_interval_of_a_difference_is_paired_by_galaxy() -> None:
+    predicted, voted = predictions()
+    worse = voted + 1.1 * (predicted - voted)
+    low, high = rmse_difference_interval(worse, predicted, voted)
+    alone = rmse_interval(predicted, voted)
+    assert low == pytest.approx(0.1 * alone[0]) and high == pytest.approx(0.1 * alone[1])
+    assert rmse_difference_interval(predicted, worse, voted) == pytest.approx((-high, -low))
+
+
+def test_a_paired_interval_knows_what_the_galaxies_share() -> None:
+    predicted, voted = predictions()
+    better = voted + 0.9 * (predicted - voted)
+    low, high = rmse_difference_interval(better, predicted, voted)
+    assert low < -0.1 * rmse(predicted, voted) < high < 0
+    alone = rmse_interval(predicted, voted)
+    assert high - low < 0.2 * (alone[1] - alone[0])
 
 
 def test_equal_errors_leave_no_interval() -> None:

@@ -28,13 +28,19 @@ from tests.support.studies import BeginStudy
 from trainables.decision_tree import COLUMNS
 from trainables.files import append_line
 from trainables.galaxies import Galaxies
-from trainables.training import predict, rmse
+from trainables.training import NumViews, predict, rmse
 
 CPU = torch.device("cpu")
 SIDES: list[dict[str, Any]] = [
     {"seed": 1},
     {"seed": 2},
-    {"architecture": "residual_cnn", "depth": 1, "input_side": 32, "seed": 3},
+    {
+        "architecture": "residual_cnn",
+        "depth": 1,
+        "input_side": 32,
+        "field_fraction": 0.75,
+        "seed": 3,
+    },
 ]
 SINGLE = ["README.md", "config.yaml", "metrics.json", "model.safetensors", "provenance.json"]
 ENSEMBLE = ["README.md", "ensemble.json", "members", "metrics.json", "provenance.json"]
@@ -139,9 +145,12 @@ def test_an_ensemble_is_used_like_one_model(
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
     rows = study.split_rows().validation
-    validation = export.metrics["validation"]["rmse"]
-    found = predict(export.network, toys.images, CPU, rows)
-    assert validation == pytest.approx(rmse(found, toys.target[rows]), abs=1e-6)
+    validation = export.metrics["validation"]
+    named: list[tuple[NumViews, str]] = [(1, "rmse"), (8, "rmse_8_views")]
+    for views, name in named:
+        found = predict(export.network, toys.images, CPU, rows, num_views=views)
+        assert validation[name] == pytest.approx(rmse(found, toys.target[rows]), abs=1e-6)
+    assert "8 views " in (out / "README.md").read_text()
 
 
 def test_the_gain_is_that_of_the_test_galaxies(
@@ -177,15 +186,17 @@ def test_the_gain_is_that_of_the_test_galaxies(
 
 
 def test_the_sentences_say_who_is_better() -> None:
-    def sentences(low: float, high: float) -> list[str]:
+    def sentences(low: float, high: float, **others: Any) -> list[str]:
         gain = {"than": "trial 00007 alone", "rmse": 0.1, "difference": -0.01}
         told = {"over_best": {**gain, "interval_95": [low, high]}, "over_seeds": None}
-        return gain_sentences({"test": {"rmse": 0.09}, "ensemble": told})
+        return gain_sentences({"ensemble": {**told, "rmse": 0.09}, **others})
 
     (better,), (worse,), (open_,) = (sentences(*ends) for ends in ((-2, -1), (1, 2), (-1, 1)))
     assert "0.0900 and trial 00007 alone 0.1000: the difference is -0.0100" in better
     assert better.endswith("the ensemble is better.") and worse.endswith("the ensemble is worse.")
     assert open_.endswith("the galaxies do not tell the two apart.")
+    (refitted,) = sentences(-2, -1, refit={"rows": "not_test"})
+    assert "the ensemble before the refit has an RMSE of 0.0900" in refitted
     assert gain_sentences({"validation": {}}) == []
     without = {"ensemble": {"over_best": None, "over_seeds": None}}
     assert gain_sentences(without) == [
@@ -254,11 +265,12 @@ def test_a_refit_keeps_the_figures_of_the_model_before(study: StudyFolder, tmp_p
     steps: list[str] = []
     plain, again = tmp_path / "plain", tmp_path / "again"
     export_best(study, plain)
-    export_best(study, again, refit=True, on_step=steps.append)
+    export_best(study, again, refit="all", on_step=steps.append)
     before, after = load_export(plain), load_export(again)
     refit = after.metrics.pop("refit")
     assert after.metrics == before.metrics
     (trial,) = refit["epochs_by_trial"]
+    assert refit["rows"] == "all"
     assert refit["num_galaxies"] == 200 and refit["epochs_by_trial"][trial] == 2
     assert [step.partition(",")[0] for step in steps] == [
         f"refit of trial {trial}: epoch {epoch}/2" for epoch in (1, 2)
@@ -273,7 +285,7 @@ def test_a_refit_keeps_the_figures_of_the_model_before(study: StudyFolder, tmp_p
 @pytest.mark.slow
 def test_all_members_are_trained_again(study: StudyFolder, tmp_path: Path) -> None:
     export_study(study, tmp_path / "plain", 4)
-    export_study(study, tmp_path / "again", 4, refit=True)
+    export_study(study, tmp_path / "again", 4, refit="not_test")
     before, after = (load_export(tmp_path / name) for name in ("plain", "again"))
     assert [m.entry for m in before.members] == [m.entry for m in after.members]
     trials = {member.entry.trial for member in after.members}
@@ -281,6 +293,37 @@ def test_all_members_are_trained_again(study: StudyFolder, tmp_path: Path) -> No
     pixels = noise(2)
     found = [predict(export.network, pixels, CPU) for export in (before, after)]
     assert np.abs(found[0] - found[1]).max() > 1e-3
+    assert after.metrics["ensemble"] == before.metrics["ensemble"]
+    assert after.metrics["ensemble"]["rmse"] == before.metrics["test"]["rmse"]
+    assert after.metrics["test"]["rmse"] != before.metrics["test"]["rmse"]
+
+
+def test_a_refit_without_test_galaxies_is_scored_on_them(
+    study: StudyFolder, toys: Galaxies, tmp_path: Path
+) -> None:
+    export_best(study, tmp_path / "plain")
+    model = Study(study).export(tmp_path / "again", refit=True, refit_rows="not_test")
+    before, told = load_export(tmp_path / "plain").metrics, model.metrics["refit"]
+    rows = study.split_rows()
+    assert told["num_galaxies"] == len(rows.training) + len(rows.validation) < 200
+    assert told["metrics_are_of"] == {
+        "validation": "the model before the refit",
+        "test": "the refitted model",
+    }
+    assert model.metrics["validation"] == before["validation"]
+    found = rmse(predict(model.network, toys.images, CPU, rows.test), toys.target[rows.test])
+    assert model.metrics["test"]["rmse"] == pytest.approx(found, abs=1e-6)
+    assert model.metrics["test"]["rmse"] != before["test"]["rmse"]
+    assert "The test figures are of these weights." in (tmp_path / "again/README.md").read_text()
+    export_best(study, tmp_path / "plain")  # the study keeps the figures of the trial
+    assert load_export(tmp_path / "plain").metrics == before
+
+
+def test_rows_of_a_refit_that_do_not_fit_are_refused(study: StudyFolder, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="the refit rows not_test need a refit"):
+        Study(study).export(tmp_path / "out", refit_rows="not_test")
+    with pytest.raises(InvalidInput, match="the refit rows are all or not_test, not 'test'"):
+        Study(study).export(tmp_path / "out", refit=True, refit_rows="test")  # type: ignore[arg-type]
 
 
 def test_an_ensemble_is_explained(study: StudyFolder, tmp_path: Path) -> None:

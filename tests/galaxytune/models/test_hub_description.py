@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from huggingface_hub import constants
 
 from galaxytune.models.export_folder import load_export
@@ -38,3 +39,8 @@ def test_an_export_of_a_hub_model_needs_no_hub(
     (tmp_path / "out").rename(tmp_path / "moved")
     found = load_export(tmp_path / "moved").network
     assert dict(found.named_buffers())["normalisation.mean"].flatten().tolist() == [0.25] * 3
+    monkeypatch.setattr(hub_models, "_LOCAL", {})
+    hub_models.described.cache_clear()
+    earlier = config.model_copy(update={"begin_from": str(tmp_path / "moved")})
+    begun = build_network(earlier).state_dict()
+    assert all(torch.equal(begun[name], tensor) for name, tensor in weights.items())

@@ -102,6 +102,24 @@ def test_written_files_predict_what_the_network_predicts(
     assert len(found) == 2
 
 
+@pytest.mark.slow
+def test_written_files_cut_the_part_that_the_network_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: dict[str, np.ndarray] = {}
+    for name in ("_run_onnx", "_run_torch"):
+        run = getattr(portable_model, name)
+        monkeypatch.setattr(
+            portable_model, name, lambda *given, r=run, n=name: found.setdefault(n, r(*given))
+        )
+    pixels = random_pixels(3, 92)
+    network = lively(untrained("simple_cnn", width=0.1, field_fraction=0.7))
+    portable_files(network, BOTH, pixels, crop=300)
+    network.field_fraction = 1.0
+    expected = predict(network, pixels[:, 14:78, 14:78].copy(), torch.device("cpu"))
+    assert len(found) == 2
+    for fractions in found.values():
+        np.testing.assert_allclose(fractions, expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("num_threads", [1, 2])
 def test_a_file_holds_no_kernel_of_this_process(num_threads: int) -> None:
     before = torch.get_num_threads()

@@ -15,6 +15,9 @@ def test_train_writes_a_whole_export_folder(trained: Path) -> None:
     metrics = json.loads((trained / "metrics.json").read_text())["validation"]
     low, high = metrics["rmse_interval_95"]
     assert low < metrics["rmse"] < high
+    low, high = metrics["rmse_8_views_difference_interval_95"]
+    assert low < metrics["rmse_8_views"] - metrics["rmse"] < high
+    assert "`predict` uses 1 view unless `--views 8`" in (trained / "README.md").read_text()
 
 
 def test_train_again_continues_and_refuses_another_config(

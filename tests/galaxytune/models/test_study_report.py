@@ -45,7 +45,7 @@ def study(small_ray: None, toy_npz: Path, tmp_path_factory: pytest.TempPathFacto
                 "vision_transformer.width": 0.25,
                 "vision_transformer.depth": 2,
                 "weights": "none",
-                "input_side": 32,
+                "timm:test_resnet.input_side": 32,
             },
         }
     )

@@ -66,6 +66,7 @@ OTHERS: list[dict[str, Any]] = [
         "tree": "as_published",
         "augmentation_strength": 2.0,
         "rotation_degrees": 180.0,
+        "field_fraction": 0.8,
     },
 ]
 Start = Callable[..., list[TrainingRun]]

@@ -40,6 +40,24 @@ def test_the_same_seed_draws_the_same_galaxies_however_many():
         np.testing.assert_array_equal(getattr(few, name), getattr(more, name)[:3])
 
 
+def test_galaxies_of_128_pixels_are_those_of_64_pixels_seen_sharper():
+    coarse, fine = (simulate_galaxies(30, seed=5, side=side) for side in (64, 128))
+    assert fine.images.shape == (30, 128, 128, 3)
+    np.testing.assert_array_equal(coarse.target, fine.target)
+    averaged = fine.images.reshape(30, 64, 2, 64, 2, 3).mean(axis=(2, 4))
+    assert averaged.mean() == pytest.approx(coarse.images.mean(), rel=0.03)
+    assert np.corrcoef(averaged.ravel(), coarse.images.ravel())[0, 1] > 0.93  # noise differs
+    sky = (slice(None), slice(0, 8), slice(0, 8))
+    assert averaged[sky].std() == pytest.approx(coarse.images[sky].std(), rel=0.25)
+    doubled = averaged.repeat(2, axis=1).repeat(2, axis=2)
+    assert np.abs(fine.images - doubled)[:, 56:72, 56:72].mean() > 2  # details within a pixel
+
+
+def test_another_side_is_refused():
+    with pytest.raises(InvalidInput, match="^the side must be 64 or 128, got 96$"):
+        simulate_galaxies(1, side=96)
+
+
 def test_another_seed_draws_other_galaxies():
     assert (simulate_galaxies(1, seed=5).images != simulate_galaxies(1, seed=6).images).any()
 

@@ -1,5 +1,7 @@
 """Training on all galaxies with votes, for a number of epochs that is known before."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -22,7 +24,13 @@ def test_a_refit_learns_from_all_rows_that_it_is_given(toys: Galaxies) -> None:
 
     def weights(rows: np.ndarray) -> dict[str, torch.Tensor]:
         return refit(
-            config, toys, rows, CPU, num_epochs=2, on_epoch=lambda e, r: told.append((e, r))
+            config,
+            toys,
+            rows,
+            CPU,
+            resembled=rows[:0],
+            num_epochs=2,
+            on_epoch=lambda e, r: told.append((e, r)),
         )
 
     all_rows = np.arange(len(toys))
@@ -40,9 +48,24 @@ def test_a_refit_of_averaged_weights_returns_the_averages(toys: Galaxies) -> Non
             toys,
             np.arange(100),
             CPU,
+            resembled=np.arange(0),
             num_epochs=1,
         )
         for kept in ("raw", "averaged")
     )
     assert raw.keys() == averaged.keys()
     assert not all(torch.equal(raw[name], averaged[name]) for name in raw)
+
+
+def test_a_refit_that_resamples_resembles_the_rows_it_is_told(toys: Galaxies) -> None:
+    flagged = replace(toys, unbiased=np.arange(len(toys)) % 2 == 0)
+    smooth = np.argsort(toys.target[:, 0])
+
+    def weights(resembled: np.ndarray, resampling: str = "votes") -> dict[str, torch.Tensor]:
+        config = config_from_values(SMALL | {"resampling": resampling, "output_bias": "votes"})
+        rows = np.arange(len(toys))
+        return refit(config, flagged, rows, CPU, resembled=resembled, num_epochs=1)
+
+    few, many, all_alike = weights(smooth[:50]), weights(smooth[-50:]), weights(smooth, "none")
+    assert not all(torch.equal(few[name], many[name]) for name in few)
+    assert not all(torch.equal(few[name], all_alike[name]) for name in few)

@@ -1,5 +1,6 @@
 """Training runs: same numbers for the same seed, stopped or not, and no NaN ever passed on."""
 
+import dataclasses
 import itertools
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,22 @@ def test_every_epoch_moves_the_galaxies_anew(start) -> None:
     first, second = train(start(SIMPLE, **STILL), 2)
     assert first["val_rmse"] == second["val_rmse"]
     assert first["train_rmse"] != second["train_rmse"]
+
+
+def test_galaxies_are_drawn_by_votes_only_where_some_are_marked_as_unbiased(
+    toys: Galaxies, split: Split
+) -> None:
+    some = np.zeros(len(toys), dtype=bool)
+    some[split.validation] = True
+
+    def trained(flags: np.ndarray | None, resampling: str) -> list[dict[str, float]]:
+        config = config_from_values({**SIMPLE, "resampling": resampling})
+        galaxies = dataclasses.replace(toys, unbiased=flags)
+        return train(TrainingRun(config, galaxies, split, CPU), 1)
+
+    once = trained(some, "none")
+    assert trained(some, "votes") != once
+    assert trained(None, "votes") == once == trained(np.ones(len(toys), dtype=bool), "votes")
 
 
 def test_training_lowers_the_error(start) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from search_spaces.declaration.known_architectures import config_from_values
 from trainables.architectures import build_network
-from trainables.training.prediction import predict
+from trainables.training.prediction import predict, predict_by_one_and_eight
 from trainables.training.views import views
 
 
@@ -41,3 +41,13 @@ def test_a_prediction_of_eight_views_does_not_change_when_the_image_is_turned() 
         axis=0,
     )
     np.testing.assert_allclose(once, by_hand, atol=1e-6)
+
+
+def test_one_and_eight_views_are_predicted_together_as_alone() -> None:
+    torch.manual_seed(0)
+    network = build_network(config_from_values({"architecture": "simple_cnn", "width": 0.1}))
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), np.uint8)
+    device, rows = torch.device("cpu"), np.arange(1, 39)
+    one, eight = predict_by_one_and_eight(network, pixels, device, rows)
+    np.testing.assert_array_equal(one, predict(network, pixels, device, rows))
+    np.testing.assert_array_equal(eight, predict(network, pixels, device, rows, num_views=8))

@@ -12,7 +12,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from tests.support.memory import gpu_is_full
 from trainables.architectures.simple_cnn import SimpleCNN
-from trainables.architectures.timm import FeatureMap
+from trainables.backbones import FeatureMap
 from trainables.galaxies.galaxy_file import Galaxies, open_galaxies
 from trainables.galaxies.split import Split, save_split, split_galaxies
 from trainables.trial.task import TrialTask

@@ -1,0 +1,57 @@
+"""What the average over eight views of an image gains, measured on the validation galaxies."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.statistics import rmse_difference_interval
+from trainables.training import rmse
+
+_EIGHT, _DIFFERENCE = "rmse_8_views", "rmse_8_views_difference"
+_INTERVAL = f"{_DIFFERENCE}_interval_95"
+
+
+def view_metrics(
+    once: NDArray[np.floating], averaged: NDArray[np.floating], voted: NDArray[np.floating]
+) -> dict[str, Any]:
+    """Return the metrics of predictions by 8 views beside those by 1 view, by name.
+
+    once, averaged, voted: predictions by 1 view and by 8 views, and vote fractions, [N, 37] each,
+    of the same N >= 1 galaxies. The metrics are `rmse_8_views`, the RMSE of `averaged`;
+    `rmse_8_views_difference`, this RMSE minus that of `once`; and
+    `rmse_8_views_difference_interval_95`, the paired 95 % bootstrap interval of the difference
+    over galaxies, as a list [low, high].
+    """
+    eight = rmse(averaged, voted)
+    return {
+        _EIGHT: eight,
+        _DIFFERENCE: eight - rmse(once, voted),
+        _INTERVAL: list(rmse_difference_interval(averaged, once, voted)),
+    }
+
+
+def view_sentence(metrics: Mapping[str, Any]) -> str:
+    """Return one sentence on what 8 views gain and cost; "" if the metrics do not tell of them.
+
+    metrics: what `split_metrics` and `view_metrics` return for the validation galaxies.
+    """
+    if _EIGHT not in metrics:
+        return ""
+    change, low, high = (
+        100 * value / metrics["rmse"] for value in (metrics[_DIFFERENCE], *metrics[_INTERVAL])
+    )
+    if low <= 0 <= high:
+        told = (
+            f"8 views change the validation RMSE by {change:+.1f} % (95 % interval {low:+.1f} % "
+            f"to {high:+.1f} %), so that no gain is shown,"
+        )
+    else:
+        verb = "lower" if high < 0 else "raise"
+        nearest, furthest = sorted((abs(low), abs(high)))
+        told = (
+            f"8 views {verb} the validation RMSE by {abs(change):.1f} % (95 % interval "
+            f"{nearest:.1f} % to {furthest:.1f} %)"
+        )
+    return f"{told} and take 8 times as long; `predict` uses 1 view unless `--views 8` is given."
