@@ -1,5 +1,7 @@
 from .earlier_export import CONFIG as CONFIG
+from .earlier_export import ENSEMBLE as ENSEMBLE
 from .earlier_export import HUB_FOLDER as HUB_FOLDER
+from .earlier_export import MEMBERS as MEMBERS
 from .earlier_export import MODEL as MODEL
 from .earlier_export import begin_from_export as begin_from_export
 from .earlier_export import earlier_config as earlier_config

@@ -21,6 +21,7 @@ from trainables.files import load_weights
 from trainables.layers import GalaxyNetwork, VoteLayer
 
 CONFIG, MODEL = "config.yaml", "model.safetensors"  # files of an export
+ENSEMBLE, MEMBERS = "ensemble.json", "members"  # file and folder of the export of an ensemble
 HUB_FOLDER = "hub"  # folder in an export; timm reads the file config.json in it
 # Fields that say nothing about the shapes of a network's tensors.
 _SHAPELESS = (
@@ -48,12 +49,16 @@ def use_description(folder: Path, architecture: str) -> None:
 def earlier_config(config: TrainingProtocol) -> TrainingProtocol:
     """Return the config of the network in the export folder that `config.begin_from` names.
 
-    `config.begin_from` is not None. InvalidInput is raised if the folder is no export, if its
-    config is damaged, or if the export holds another architecture. The weights are not read.
+    `config.begin_from` is not None. InvalidInput is raised if the folder is no export or that
+    of an ensemble, if its config is damaged, or if the export holds another architecture. The
+    weights are not read.
     """
     folder = Path(str(config.begin_from))
     if folder.is_file():
         raise InvalidInput(f"begin_from: {folder} is a file; give the folder of an export")
+    if (folder / ENSEMBLE).is_file():
+        member = folder / MEMBERS / "1"
+        raise InvalidInput(f"begin_from: {folder} is an ensemble; give a member, such as {member}")
     missing = [name for name in (CONFIG, MODEL) if not (folder / name).is_file()]
     if missing:
         lacks = f"it lacks {', '.join(missing)}" if folder.is_dir() else "there is no such folder"

@@ -18,13 +18,12 @@ from search_spaces.declaration import (
     config_from_values,
     read_yaml,
 )
-from trainables.backbones import CONFIG, MODEL, use_description
+from trainables.backbones import CONFIG, ENSEMBLE, MEMBERS, MODEL, use_description
 from trainables.files import load_weights
 from trainables.layers import GalaxyNetwork
 from trainables.training import EnsembleNetwork
 
 METRICS, PROVENANCE, CARD = "metrics.json", "provenance.json", "README.md"
-ENSEMBLE, MEMBERS = "ensemble.json", "members"
 
 
 class MemberEntry(BaseModel, frozen=True):

@@ -11,8 +11,6 @@ from torch import Tensor
 
 from galaxytune.models.export_folder import (
     CARD,
-    ENSEMBLE,
-    MEMBERS,
     METRICS,
     PROVENANCE,
     ExportedMember,
@@ -22,7 +20,7 @@ from galaxytune.models.hub_description import drop_description, keep_description
 from galaxytune.models.model_card import ensemble_card, model_card
 from galaxytune.models.portable_model import PORTABLE_FILES, PortableFile
 from search_spaces.declaration import TrainingProtocol, to_yaml
-from trainables.backbones import CONFIG, MODEL
+from trainables.backbones import CONFIG, ENSEMBLE, MEMBERS, MODEL
 from trainables.files import save_weights, write_atomically
 
 _NONE: Mapping[str, PortableFile] = MappingProxyType({})

@@ -25,8 +25,9 @@ from tests.support.ended_studies import end_trials
 from tests.support.networks import noise
 from tests.support.records import record
 from tests.support.studies import BeginStudy
+from trainables.architectures import build_network
 from trainables.decision_tree import COLUMNS
-from trainables.files import append_line
+from trainables.files import append_line, load_weights
 from trainables.galaxies import Galaxies
 from trainables.training import NumViews, predict, rmse
 
@@ -235,6 +236,19 @@ def test_members_that_cannot_be_written_leave_the_single_network(
     assert load_export(tmp_path / "out").config == best.config
 
 
+def test_a_training_begins_from_a_member_not_from_an_ensemble(
+    study: StudyFolder, tmp_path: Path
+) -> None:
+    export_ensemble(study, tmp_path / "out", 1)
+    (member,) = load_export(tmp_path / "out").members
+    begun = member.config.model_copy(update={"begin_from": str(tmp_path / "out" / "members/1")})
+    found = build_network(begun).state_dict()
+    weights = load_weights(tmp_path / "out" / "members/1" / "model.safetensors")
+    assert all(torch.equal(found[name], weights[name]) for name in weights)
+    with pytest.raises(InvalidInput, match="out is an ensemble; give a member, such as .*/1$"):
+        build_network(begun.model_copy(update={"begin_from": str(tmp_path / "out")}))
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -361,10 +375,12 @@ def test_the_command_tells_what_an_ensemble_gains(
     study: StudyFolder, cli: Cli, capfd: pytest.CaptureFixture[str]
 ) -> None:
     given = ("export", "s", "out", "--storage", study.path.parent)
-    assert cli(*given, "--ensemble", "3", "--refit") == 0
+    assert cli(*given, "--ensemble", "3", "--refit", "--refit-rows", "not_test") == 0
     lines = capfd.readouterr().err.splitlines()
     assert any(line.startswith("ensemble of ") and "(3 picks, val" in line for line in lines)
     assert any("paired 95 % interval" in line for line in lines)
-    assert any("before this refit" in line for line in lines)
+    assert any("The test figures are of these weights." in line for line in lines)
+    assert cli(*given, "--refit-rows", "not_test") == 2
+    assert "the refit rows not_test need a refit (--refit)" in capfd.readouterr().err
     assert cli(*given, "--ensemble", "many") == 2
     assert "--ensemble is auto or a number of picks from 1" in capfd.readouterr().err
