@@ -10,18 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from galaxytune.plan import package_versions
 from search_spaces.declaration import InvalidInput, TrainingProtocol, config_from_values
 from trainables.device import training_device
 from trainables.files import write_atomically
 from trainables.galaxies import Split, fingerprint, open_galaxies, split_galaxies
-from trainables.training import Diverged, TrainingRun
+from trainables.training import Diverged, TrainingRun, predict_by_one_and_eight
 
+Part = Literal["validation", "test"]
 _LARGEST_NAME = 120  # characters
 # The recipe of the residual CNN, which suits small galaxy images, for any network.
 RECIPE: dict[str, Any] = {
@@ -98,11 +100,42 @@ def _fingerprint(data: Path) -> str:
     return fingerprint(data)
 
 
-def kept_result(training: Training, out: Path) -> Result:
+def kept_predictions(
+    training: Training, out: Path, *, part: Part = "validation"
+) -> NDArray[np.float32]:
+    """Return what a training predicts for V galaxies of a part, by 1 and by 8 views [2, V, 37].
+
+    The predictions are those of the best epoch. They are read from OUT/NAME.npy; a training that
+    is not kept in the folder `out` is trained now (see `kept_result`). A training that diverged
+    raises InvalidInput.
+    """
+    path = out / f"{_file_name(training.name)}.npy"
+    result = kept_result(training, out, predictions=(path, part))
+    if np.isnan(result.rmse):
+        raise InvalidInput(f"the training {training.name!r} diverged")
+    found: NDArray[np.float32] = np.load(path).astype(np.float32)
+    return found
+
+
+def _save_predictions(run: TrainingRun, path: Path, part: Part) -> None:
+    """Write the predictions of a run's best epoch for the galaxies of a part, as float16."""
+    run.restore_best_weights()
+    rows, images = run.split.parts()[part], run.galaxies.images
+    views = predict_by_one_and_eight(run.network, images, run.device, rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        np.save(file, np.stack(views).astype(np.float16))
+
+
+def kept_result(
+    training: Training, out: Path, *, predictions: tuple[Path, Part] | None = None
+) -> Result:
     """Return the result of a training: from its file in the folder `out`, or trained now.
 
     The file OUT/NAME.json also holds the config, the validation RMSE of each epoch, the versions
-    and the machine. InvalidInput is raised if the file is that of another config or of other data.
+    and the machine. predictions: the file to which the predictions of a training of now are
+    written, and the part of the galaxies that is predicted; or None. InvalidInput is raised if the
+    kept file is that of another config or of other data.
     """
     path = out / f"{_file_name(training.name)}.json"
     described = training.described()
@@ -127,6 +160,8 @@ def kept_result(training: Training, out: Path) -> Result:
     curve = [report.val_rmse for report in run.reports]
     minutes = (time.perf_counter() - started) / 60
     result = Result(min(curve) if failure is None else float("nan"), len(curve), minutes)
+    if failure is None and predictions is not None:
+        _save_predictions(run, *predictions)
     kept = {
         **described,
         "result": result.__dict__,

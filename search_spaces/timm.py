@@ -8,7 +8,8 @@ not load timm. A model that timm does not know raises InvalidInput when the netw
 built.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from optuna.distributions import CategoricalDistribution
 from pydantic import Field
@@ -29,6 +30,10 @@ class Config(PretrainedBackbone):
     reads the maximum or the mean of each channel of the backbone's last map. head_width: number of
     units of the hidden layer, at least 1. None means as many units as the backbone has channels.
     """
+
+    RECOMMENDED: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {**PretrainedBackbone.RECOMMENDED[0], "pooling": "avg"},  # as most backbones were trained
+    )
 
     architecture: Annotated[str, Field(pattern=rf"^timm:([A-Za-z0-9_.]+|{_ON_THE_HUB})$")]
     input_side: Annotated[int, Field(ge=32)] | None = None  # weights suit their own side best

@@ -1,5 +1,6 @@
 """The hyperparameters of a pretrained backbone under a head that galaxytune trains."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -45,6 +46,9 @@ class PretrainedBackbone(TrainingProtocol):
     """
 
     PUBLISHED: ClassVar[dict[str, Any]] = {**TrainingProtocol.PUBLISHED, "as_published": True}
+    RECOMMENDED: ClassVar[tuple[Mapping[str, Any], ...]] = (
+        {**TrainingProtocol.RECOMMENDED[0], "unfreeze": "all"},  # a frozen backbone loses much
+    )
 
     weights: Annotated[str, AfterValidator(absolute)] = "imagenet"
     # published: ImageNet's weights

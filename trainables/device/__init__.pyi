@@ -10,5 +10,6 @@ from .micro_batch import even_slices as even_slices
 from .micro_batch import is_out_of_memory as is_out_of_memory
 from .micro_batch import within_memory as within_memory
 from .precision import computed_in as computed_in
+from .precision import is_faster_in_bfloat16 as is_faster_in_bfloat16
 from .precision import training_precision as training_precision
 from .random_state import RandomState as RandomState
