@@ -59,7 +59,7 @@ def enqueue_first(study: optuna.Study, plan: StudyPlan, num_trials: int | None =
 
     The first trials of a grid are all of its points. The first trials of a search are the
     published config of each architecture, then the first recommended config of each architecture,
-    then the second, and so on. The plan's number of trials is no limit. The T trials that the
+    then the second, and so on; no more of them than the plan has trials. The T trials that the
     study holds, in whatever state, count as the first T of these trials; nothing is queued if
     there are no more than T.
 
@@ -72,7 +72,7 @@ def enqueue_first(study: optuna.Study, plan: StudyPlan, num_trials: int | None =
         for point, config in plan.grid_configs()[done:end]:
             _enqueue_point(study, plan, point, config)
         return
-    for config, is_published in _first_configs(plan)[done:end]:
+    for config, is_published in _first_configs(plan)[: plan.trials][done:end]:
         params, _ = known_draw(config, plan)
         study.enqueue_trial(params, user_attrs={_PUBLISHED: True} if is_published else None)
 
