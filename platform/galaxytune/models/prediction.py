@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from galaxytune.models.export_folder import Export
 from galaxytune.models.framing import Crop, Framing
 from galaxytune.models.image_sources import image_files
+from galaxytune.models.view_metrics import views_worth_taking
 from search_spaces.declaration import InvalidInput
 from trainables.decision_tree import COLUMNS
 from trainables.device import training_device
@@ -40,11 +41,13 @@ class Predictions:
         `Class1.1` to `Class11.6` hold the vote fractions in 0..1, in Kaggle's order.
     skipped: the images that could not be read, each with a reason.
     framing: one line on how the images were cut and reduced.
+    num_views: the number of views of each image that were averaged, 1 or 8.
     """
 
     table: pd.DataFrame
     skipped: tuple[Skipped, ...]
     framing: str
+    num_views: NumViews
 
 
 def predict_images(
@@ -52,7 +55,7 @@ def predict_images(
     images: Images,
     *,
     crop: Crop = "training",
-    num_views: NumViews = 1,
+    num_views: NumViews | None = None,
     check_ids: Callable[[Sequence[str]], object] | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Predictions:
@@ -61,7 +64,8 @@ def predict_images(
     export: the exported network, which is moved to the GPU if torch finds a GPU. images: pixels
     [N, H, W, 3] or [H, W, 3] uint8, a galaxy file (npz) with or without votes, or a source for
     `image_files`. crop: how images are cut, see `Framing`. num_views: 1, or 8 for the average over
-    the rotations by 90 degrees and mirrorings of each image. check_ids: is called once with the
+    the rotations by 90 degrees and mirrorings of each image; None for the number that the export's
+    metrics show to be worth taking (see `views_worth_taking`). check_ids: is called once with the
     ids of all images of a source, before any is predicted, and raises InvalidInput if the ids do
     not suit the caller; the row numbers of an array are not checked. on_progress: is called after
     each batch of at most 512 images with the number of images predicted so far; skipped images are
@@ -73,6 +77,8 @@ def predict_images(
     if pixels are empty, smaller than the crop, or of another type or shape. OutOfMemory, a
     WorkFailed, is raised if memory does not hold one image.
     """
+    if num_views is None:
+        num_views = views_worth_taking(export.metrics.get("validation") or {})
     if num_views not in get_args(NumViews):
         raise InvalidInput(f"views must be 1 or 8, got {num_views!r}")
     framing = Framing(export, crop)
@@ -92,7 +98,8 @@ def predict_images(
             on_progress(num_done)
     if not tables:
         raise InvalidInput(f"no image could be predicted: {'; '.join(grouped(skipped))}")
-    return Predictions(pd.concat(tables, ignore_index=True), tuple(skipped), framing.sentence())
+    table = pd.concat(tables, ignore_index=True)
+    return Predictions(table, tuple(skipped), framing.sentence(), num_views)
 
 
 def _batches(

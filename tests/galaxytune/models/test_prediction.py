@@ -1,5 +1,7 @@
 """Predictions of an export folder for images from anywhere."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,31 @@ def test_predict_reads_folder_zip_npz_and_catalog_alike(
     npz = pd.read_parquet("npz.parquet")[list(COLUMNS)].to_numpy()
     assert np.allclose(table[list(COLUMNS)], npz[:3], atol=2e-6)
     assert np.allclose(pd.read_parquet("table.parquet")[list(COLUMNS)], npz[:3], atol=1e-6)
+
+
+def test_predict_takes_the_views_that_the_metrics_show_to_be_worth_it(
+    cli: Cli, trained: Path, toy_npz: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(trained, tmp_path / "turned"))
+    metrics = json.loads((folder / "metrics.json").read_text())
+    rmse = metrics["validation"]["rmse"]
+    for change, views in ((-0.05, 8), (-0.001, 1)):
+        metrics["validation"] |= {
+            "rmse_8_views": (1 + change) * rmse,
+            "rmse_8_views_difference": change * rmse,
+            "rmse_8_views_difference_interval_95": [2 * change * rmse, 0.5 * change * rmse],
+        }
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+        capfd.readouterr()
+        assert cli("predict", folder, toy_npz, "by_default.csv") == 0
+        told = "8 views of each image are averaged" in capfd.readouterr().err
+        assert told == (views == 8)
+        assert cli("predict", folder, toy_npz, "asked.csv", "--views", str(views)) == 0
+        assert "are averaged" not in capfd.readouterr().err
+        assert Path("by_default.csv").read_text() == Path("asked.csv").read_text()
+        found = load_model(folder).predict(toy_npz)[list(COLUMNS)].to_numpy()
+        asked = load_model(folder).predict(toy_npz, views=views)[list(COLUMNS)].to_numpy()
+        assert np.array_equal(found, asked)
 
 
 def test_predict_names_and_skips_an_unreadable_image(

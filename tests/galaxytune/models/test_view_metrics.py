@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from galaxytune.models.view_metrics import view_metrics, view_sentence
+from galaxytune.models.view_metrics import view_metrics, view_sentence, views_worth_taking
 
 VOTED = np.random.default_rng(0).random((100, 37))
 ERRORS = np.random.default_rng(1).normal(0, 0.1, VOTED.shape)
 END = " and take 8 times as long; `predict` uses 1 view unless `--views 8` is given."
+EIGHT = " and take 8 times as long; `predict` uses 8 views unless `--views 1` is given."
 
 
 def measured(factor: float, noise: float = 0.0) -> dict[str, float]:
@@ -28,7 +29,7 @@ def test_a_gain_a_loss_and_neither_are_told() -> None:
         view_sentence(m) for m in (measured(0.98), measured(1.02), measured(0.98, 0.2))
     )
     assert gain == (
-        "8 views lower the validation RMSE by 2.0 % (95 % interval 2.0 % to 2.0 %)" + END
+        "8 views lower the validation RMSE by 2.0 % (95 % interval 2.0 % to 2.0 %)" + EIGHT
     )
     assert loss.startswith("8 views raise the validation RMSE by 2.0 %") and loss.endswith(END)
     assert neither.startswith("8 views change the validation RMSE by ")
@@ -37,3 +38,14 @@ def test_a_gain_a_loss_and_neither_are_told() -> None:
 
 def test_metrics_without_views_give_no_sentence() -> None:
     assert view_sentence({"rmse": 0.1}) == ""
+
+
+@pytest.mark.parametrize(
+    ("factor", "noise", "number"),
+    [(0.98, 0.0, 8), (0.995, 0.0, 1), (1.02, 0.0, 1), (0.98, 0.2, 1), (0.95, 0.02, 8)],
+)
+def test_eight_views_are_taken_where_they_surely_gain_a_hundredth(
+    factor: float, noise: float, number: int
+) -> None:
+    assert views_worth_taking(measured(factor, noise)) == number
+    assert views_worth_taking({"rmse": 0.1}) == 1
