@@ -44,7 +44,7 @@ def random_configs(plan: StudyPlan, seed: int) -> list[TrainingProtocol]:
     study = quiet_study(RandomSampler(seed=seed))
     enqueue_first(study, plan, num_trials=1)
     space = plan.spaces[plan.architectures[0]]
-    return [space.draw(study.ask()) for _ in range(plan.trials)]
+    return [space.draw(study.ask(), published=number == 0) for number in range(plan.trials)]
 
 
 def searched(config: TrainingProtocol) -> dict[str, Any]:

@@ -32,6 +32,7 @@ NAMES = [
     "search",
     "simulate",
     "train",
+    "write_submission",
 ]
 FUNCTIONS = [name for name in NAMES if inspect.isfunction(getattr(galaxytune, name))]
 # Each example works on what those before it have left in the folder.

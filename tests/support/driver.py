@@ -12,6 +12,8 @@ from trainables.trial.task import TrialTask
 
 HALVED = {"halving": True, "grace_epochs": 1, "epochs": 9}
 """The keys of a plan whose trials pause at epochs 1 and 3 of 9."""
+ONE_HEAD = {"head": "sigmoid"}
+"""The key `set` of a plan whose published and recommended configs fit into one pack."""
 
 
 class Driver:

@@ -28,7 +28,7 @@ def study(small_ray: None, toy_npz: Path, tmp_path_factory: pytest.TempPathFacto
         trials=2,
         epochs=2,
         set=SETTINGS,
-        search_only=["learning_rate", "dropout", "optimizer", "weight_decay"],
+        search_only=["learning_rate", "dropout", "augmentation_strength"],
     )
     run_study(folder)
     first, last = sorted(folder.records(), key=lambda r: r.id)

@@ -9,7 +9,7 @@ import pytest
 from galaxytune.plan.stored_plan import write_plan
 from galaxytune.sampling.failure_aware_sampler import FailureAwareSampler
 from galaxytune.study.status import study_status
-from tests.support.driver import HALVED, Driver
+from tests.support.driver import HALVED, ONE_HEAD, Driver
 from tests.support.misbehaving import report_of
 from tests.support.records import curve
 from tests.support.studies import BeginStudy, assert_whole
@@ -113,7 +113,7 @@ def test_who_is_to_go_on_and_was_not_yet_does_so_after_a_resume(begin_study: Beg
 
 
 def test_a_member_that_goes_on_elsewhere_is_no_longer_its_packs(begin_study: BeginStudy) -> None:
-    driver = Driver(begin_study(trials=9, pack=3, **HALVED), pack=3)
+    driver = Driver(begin_study(trials=9, pack=3, set=ONE_HEAD, **HALVED), pack=3)
     pack = PackTask(tuple(driver.task(i) for i in driver.begin()))
     trial = SimpleNamespace(trial_id="x", config={"task": pack}, status="RUNNING")
     members = [(m.trial_id, report_of(m.trial_id, 1).as_values()) for m in pack.members]
@@ -127,7 +127,7 @@ def test_a_member_that_goes_on_elsewhere_is_no_longer_its_packs(begin_study: Beg
 
 
 def test_a_pack_comes_to_its_rung_together(begin_study: BeginStudy) -> None:
-    driver = Driver(begin_study(trials=9, **HALVED), pack=4)
+    driver = Driver(begin_study(trials=9, set=ONE_HEAD, **HALVED), pack=4)
     pack = PackTask(tuple(driver.task(i) for i in driver.begin()))
     trial = SimpleNamespace(trial_id="x", config={"task": pack}, status="RUNNING")
     values = {"00000": 0.5, "00001": 0.1, "00002": 0.2, "00003": 0.3}

@@ -8,7 +8,10 @@ from galaxytune.driver.ledger import Ledger
 from galaxytune.driver.promotion import Promotion
 from galaxytune.driver.trial_queue import TrialQueue
 from galaxytune.study.folder import StudyFolder
+from tests.support.driver import ONE_HEAD
 from tests.support.studies import BeginStudy, training_study
+
+ALIKE = {"width": 0.1, "batch_size": 32, **ONE_HEAD}
 
 
 @pytest.fixture
@@ -34,16 +37,16 @@ def handed_out(folder: StudyFolder, size: int, slots: int = 1) -> list[list[str]
 
 
 def test_packs_leave_no_place_empty(begin: BeginStudy) -> None:
-    assert handed_out(begin(), 3) == [
+    assert handed_out(begin(set=ALIKE), 3) == [
         ["00000", "00001", "00002"],
         ["00003", "00004", "00005"],
     ]
-    assert [len(pack) for pack in handed_out(begin(), 16, slots=3)] == [2, 2, 2]
-    assert [len(pack) for pack in handed_out(begin(), 1)] == [1] * 6
+    assert [len(pack) for pack in handed_out(begin(set=ALIKE), 16, slots=3)] == [2, 2, 2]
+    assert [len(pack) for pack in handed_out(begin(set=ALIKE), 1)] == [1] * 6
 
 
 def test_trials_of_an_unfinished_study_are_packed_anew(begin: BeginStudy) -> None:
-    folder = begin()
+    folder = begin(set=ALIKE)
     assert [len(pack) for pack in handed_out(folder, 2)] == [2, 2, 2]
     assert [len(pack) for pack in handed_out(folder, 4)] == [4, 2]
 
