@@ -16,6 +16,7 @@ from tests.support.command_line import Cli
 from tests.support.networks import noise
 from trainables.decision_tree import COLUMNS
 from trainables.galaxies import save_galaxies
+from trainables.training import NumViews
 
 
 def test_predict_reads_folder_zip_npz_and_catalog_alike(
@@ -49,7 +50,8 @@ def test_predict_takes_the_views_that_the_metrics_show_to_be_worth_it(
     folder = Path(shutil.copytree(trained, tmp_path / "turned"))
     metrics = json.loads((folder / "metrics.json").read_text())
     rmse = metrics["validation"]["rmse"]
-    for change, views in ((-0.05, 8), (-0.001, 1)):
+    cases: list[tuple[float, NumViews]] = [(-0.05, 8), (-0.001, 1)]
+    for change, views in cases:
         metrics["validation"] |= {
             "rmse_8_views": (1 + change) * rmse,
             "rmse_8_views_difference": change * rmse,
