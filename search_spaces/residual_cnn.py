@@ -38,6 +38,7 @@ class Config(TrainingProtocol):
     """
 
     STACKS: ClassVar[bool] = True
+    FROM_NOTEBOOKS: ClassVar[bool] = False
 
     architecture: Literal["residual_cnn"] = "residual_cnn"
     width: Annotated[float, Field(gt=0, le=4), CategoricalDistribution((1.0, 1.5, 2.0))] = 1.0

@@ -31,6 +31,7 @@ class Config(PretrainedBackbone):
     units of the hidden layer, at least 1. None means as many units as the backbone has channels.
     """
 
+    FROM_NOTEBOOKS: ClassVar[bool] = False
     RECOMMENDED: ClassVar[tuple[Mapping[str, Any], ...]] = (
         {**PretrainedBackbone.RECOMMENDED[0], "pooling": "avg"},  # as most backbones were trained
     )

@@ -162,9 +162,13 @@ def pareto_front(records: Iterable[TrialRecord]) -> list[TrialRecord]:
 
 
 def published_trial(records: Iterable[TrialRecord]) -> TrialRecord | None:
-    """Return the first complete trial of `ranked` with a published config; None if none exists."""
-    published = [r for r in ranked(records) if r.published and r.status == "complete"]
-    return published[0] if published else None
+    """Return the first complete trial of `ranked` with a published config; None if none exists.
+
+    If no network of the student project has such a trial, the config of the defaults of another
+    network takes its place (see `TrainingProtocol.FROM_NOTEBOOKS`).
+    """
+    first = [r for r in ranked(records) if r.published and r.status == "complete"]
+    return next((r for r in first if r.config.FROM_NOTEBOOKS), first[0] if first else None)
 
 
 def make_leaderboard(records: Mapping[str, Sequence[TrialRecord]]) -> Leaderboard:

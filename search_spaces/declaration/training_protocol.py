@@ -61,7 +61,9 @@ class TrainingProtocol(FrozenConfig):
     Each architecture has a subclass, which gives `architecture` its name and adds the
     hyperparameters of the network.
 
-    STACKS: True if several networks of the architecture can be trained as one pack. RECOMMENDED:
+    STACKS: True if several networks of the architecture can be trained as one pack.
+    FROM_NOTEBOOKS: True if the student project published the network, so that the config of the
+    defaults is the published config. RECOMMENDED:
     the configs that a search tries after the published config, in order, each as values by field
     name; () if there are none. PUBLISHED: the values, by field name, with which a training
     reproduces the student project, its mistakes included; the defaults of these fields may differ.
@@ -118,6 +120,7 @@ class TrainingProtocol(FrozenConfig):
     """
 
     STACKS: ClassVar[bool] = False
+    FROM_NOTEBOOKS: ClassVar[bool] = True
     # the values that lowered the RMSE of every network that they were measured on
     # (benchmarks/2026-11-28-networks.md)
     RECOMMENDED: ClassVar[tuple[Mapping[str, Any], ...]] = (

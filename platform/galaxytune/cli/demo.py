@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     from galaxytune.plan import StudyPlan
 
 # The networks are so narrow that an epoch takes a few seconds on one core. The batches are small
-# because the moving averages of the parallel CNN's BatchNorm need some hundred steps to settle.
-_SETTINGS = {"parallel_cnn.width": 0.06, "simple_cnn.width": 0.5, "batch_size": 32}
+# because a network needs some hundred steps to learn anything.
+_SETTINGS = {
+    "simple_cnn.width": 0.5,
+    "residual_cnn.width": 0.5,
+    "residual_cnn.depth": 1,
+    "batch_size": 32,
+}
 _EPOCHS = 8
 
 
@@ -61,7 +66,7 @@ def demo(
 
 
 def demo_plan(data: Path, num_trials: int) -> "StudyPlan":
-    """Return a plan that searches narrow versions of the student project's two own CNNs.
+    """Return a plan that searches narrow versions of the simple CNN and of the residual CNN.
 
     data: the galaxy file, which need not exist yet. num_trials: the number of trials, at least 1,
     else InvalidInput is raised. The study is named `demo`, and its W&B runs are offline.
@@ -71,7 +76,7 @@ def demo_plan(data: Path, num_trials: int) -> "StudyPlan":
     return make_plan(
         {
             "name": "demo",
-            "architectures": ["simple_cnn", "parallel_cnn"],
+            "architectures": ["simple_cnn", "residual_cnn"],
             "data": str(data),
             "trials": num_trials,
             "epochs": _EPOCHS,

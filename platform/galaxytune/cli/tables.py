@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from galaxytune.study import StudyFolder, counted, trial_statuses
+from search_spaces.declaration import config_class
 
 if TYPE_CHECKING:  # these modules load torch and Ray, which no table needs
     from analysis.records import Ablation, Leaderboard
@@ -28,9 +29,9 @@ def _number(value: float | None) -> str:
 def leaderboard_table(board: "Leaderboard", noise_floor: str) -> Table:
     """Return a table with one row for each trial of a leaderboard, in the same order.
 
-    Published configs, and trials that break the limit on the tree residual, are marked. A column
-    tells the study of each trial if the trials are of several studies. noise_floor: the line below
-    the table, see `noise_floor_line`.
+    Published configs, the default configs of networks that nobody published, and trials that break
+    the limit on the tree residual are marked. A column tells the study of each trial if the trials
+    are of several studies. noise_floor: the line below the table, see `noise_floor_line`.
     """
     title = f"Leaderboard of {board.study}"
     table = Table(title=title, caption=noise_floor, title_justify="left")
@@ -40,7 +41,9 @@ def leaderboard_table(board: "Leaderboard", noise_floor: str) -> Table:
     for column in columns:
         table.add_column(column, justify="left" if column in _TEXTS else "right")
     for row in board.trials:
-        mark = " (published)" if row.published else ""
+        is_from_notebooks = config_class(row.architecture).FROM_NOTEBOOKS
+        word = "published" if is_from_notebooks else "default"
+        mark = f" ({word})" if row.published else ""
         mark += " (not feasible)" if row.feasible is False else ""
         table.add_row(
             str(row.rank or "-"),

@@ -15,8 +15,8 @@ from trainables.galaxies import open_galaxies
 def outcome_lines(folder: StudyFolder) -> list[str]:
     """Return the best trial of a study, and what the search gained, as one or two sentences.
 
-    The gain is the relative fall of the validation RMSE against the best complete trial with a
-    published config. The second sentence is left out if there is no such trial, and for a grid.
+    The gain is the relative fall of the validation RMSE against the trial of `published_trial`.
+    The second sentence is left out if there is no such trial, and for a grid.
     WorkFailed is raised if no trial is complete.
     """
     records = folder.records()
@@ -30,14 +30,14 @@ def outcome_lines(folder: StudyFolder) -> list[str]:
         return lines
     if published is not None and published.val_rmse and best.val_rmse:
         gain = 1 - best.val_rmse / published.val_rmse
+        word = "published" if published.config.FROM_NOTEBOOKS else "default"
+        told = f"{word} {published.architecture}: {published.val_rmse:.4f}"
         lines.append(
-            "the published config itself is the best"
+            f"the {word} config itself is the best"
             if published.id == best.id
-            else f"published {published.architecture}: {published.val_rmse:.4f}, which does not "
-            "keep the limit on the tree residual"
+            else f"{told}, which does not keep the limit on the tree residual"
             if published.feasible is False
-            else f"published {published.architecture}: {published.val_rmse:.4f}; "
-            f"the search gained {100 * gain:.1f} % on the validation part"
+            else f"{told}; the search gained {100 * gain:.1f} % on the validation part"
         )
     return lines
 

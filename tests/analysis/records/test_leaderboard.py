@@ -139,3 +139,10 @@ def test_a_frame_of_no_trials_has_the_columns_all_the_same() -> None:
     frame = Leaderboard(study="toy", trials=()).to_frame()
     assert len(frame) == 0 and frame["rank"].dtype == pd.Int64Dtype()
     assert frame.columns.tolist() == [n for n in LeaderboardRow.model_fields if n != "config"]
+
+
+def test_the_published_trial_is_one_of_the_student_project_if_there_is_one() -> None:
+    own = record(0, 0.10, published=True, architecture="residual_cnn")
+    notebook = record(1, 0.12, published=True)
+    assert published_trial([own, notebook]) is notebook
+    assert published_trial([own]) is own
