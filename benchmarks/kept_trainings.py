@@ -44,7 +44,7 @@ RECIPE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Result:
-    """What a training came to: its best validation RMSE, and the minutes on the device.
+    """The result of a training: its best validation RMSE, and the minutes on the device.
 
     rmse: the lowest validation RMSE, or NaN if the training diverged. epochs: the number of epochs
     trained. minutes: the time of the whole training, its validation included.

@@ -1,4 +1,4 @@
-"""What benchmarks/sizes.py compares, and how it keeps what it has trained."""
+"""Tests of benchmarks/sizes.py: what it compares, and how it keeps what it has trained."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What benchmarks/views.py measures of an export."""
+"""Tests of what benchmarks/views.py measures of an export."""
 
 from pathlib import Path
 

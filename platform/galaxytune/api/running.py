@@ -1,4 +1,4 @@
-"""What the functions, the methods and the commands share: runs of trials, and the report."""
+"""Functions that the Python face and the commands share: they run trials and write the report."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -27,7 +27,7 @@ METRICS, PROVENANCE, CARD = "metrics.json", "provenance.json", "README.md"
 
 
 class MemberEntry(BaseModel, frozen=True):
-    """What `ensemble.json` says about a member of an ensemble.
+    """The entry of `ensemble.json` for one member of an ensemble.
 
     picks: how often the member was picked; its share of all picks is its weight.
     study, trial: name of the study and id of the trial that trained the member.

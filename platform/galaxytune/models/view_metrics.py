@@ -1,4 +1,4 @@
-"""What the average over eight views of an image gains, measured on the validation galaxies."""
+"""The gain of the average over eight views of an image, measured on the validation galaxies."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -63,7 +63,7 @@ def bright_patches(num_images: int, size: int) -> tuple[NDArray[np.uint8], NDArr
 
 
 def share_of_hits(network: GalaxyNetwork, size: int) -> float:
-    """How often, after a short training to see bright patches, the hottest patch is the bright."""
+    """Return how often the hottest patch is the bright one, after a short training to see it."""
     pixels, places = bright_patches(48, size)
     images = to_images(pixels, CPU, 64)
     votes = images.amax(dim=(1, 2, 3))[:, None].expand(-1, NUM_ANSWERS)
