@@ -64,9 +64,8 @@ def held_out_galaxies(
     """Return the study's test galaxies with a trial's predictions.
 
     The predictions are computed once and kept in the study's report folder, if this user may write
-    there. galaxies: the galaxies
-    of the study's data file, whose images are read only when they are used. name: the trial's name
-    in figures, None for its id.
+    there. galaxies: the galaxies of the study's data file, whose images are read only when they
+    are used. name: the trial's name in figures, None for its id.
 
     InvalidInput is raised if the predictions are missing and the weights are damaged or were not
     kept. OutOfMemory, a WorkFailed, is raised if memory does not hold a prediction, and OSError if
