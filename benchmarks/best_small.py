@@ -1,13 +1,15 @@
 """Compare what a shipped plan finds with the published simple CNN, on the same real galaxies.
 
     python benchmarks/best_small.py galaxies.npz [--plan plans/best_small.yaml] [--seeds 2]
-        [--images kaggle_sample_400] [--out best_small]
+        [--refit] [--images kaggle_sample_400] [--out best_small]
 
 The steps, each of which goes on where it was stopped:
 
 1. The published simple CNN is trained by its published protocol for 40 epochs, with three seeds.
 2. The plan is searched by `galaxytune search`, and the hours of the search are told.
-3. The best trial and the ensemble that the validation galaxies choose are exported.
+3. The best trial and the ensemble that the validation galaxies choose are exported; with `--refit`
+   also the ensemble whose members were trained again on training and validation galaxies. The
+   refitted ensemble is compared with the published network trained on the same galaxies.
 4. `galaxytune confirm` trains the members' configs again with further seeds.
 5. All are compared on the test galaxies, which chose nothing: the ratio of the RMSEs with a paired
    95 % interval over the galaxies, by 1 and by 8 views.
@@ -45,11 +47,15 @@ _RESAMPLES = 2000
 _FILE = "found.json"
 
 
-def published(arguments: argparse.Namespace) -> list[NDArray[np.float32]]:
+def published(
+    arguments: argparse.Namespace, *, with_validation: bool = False
+) -> list[NDArray[np.float32]]:
     """Return what the published simple CNN predicts for the test galaxies, [T, 37] for each seed.
 
-    One view is predicted, as published.
+    One view is predicted, as published. with_validation: True to train on the validation galaxies
+    too.
     """
+    more = ", validation galaxies too" if with_validation else ""
     values = {
         **config_class("simple_cnn").PUBLISHED,
         "architecture": "simple_cnn",
@@ -59,9 +65,10 @@ def published(arguments: argparse.Namespace) -> list[NDArray[np.float32]]:
     }
     trainings = [
         Training(
-            f"published simple_cnn, {values['epochs']} epochs, seed {seed}",
+            f"published simple_cnn, {values['epochs']} epochs, seed {seed}{more}",
             config_from_values({**values, "seed": seed}),
             arguments.data,
+            with_validation=with_validation,
         )
         for seed in arguments.published_seeds
     ]
@@ -94,12 +101,14 @@ def searched(arguments: argparse.Namespace, found: dict[str, Any]) -> galaxytune
 def exported(
     study: galaxytune.Study, arguments: argparse.Namespace, found: dict[str, Any]
 ) -> dict[str, Path]:
-    """Return the export folders of the best trial and of the ensemble; write those that lack."""
-    folders = {"best": arguments.out / "best", "ensemble": arguments.out / "ensemble"}
+    """Return the export folders by name: best, ensemble and perhaps refitted; write what lacks."""
+    names = ["best", "ensemble", *(["refitted"] if arguments.refit else [])]
+    folders = {name: arguments.out / name for name in names}
     for name, folder in folders.items():
         if not (folder / "metrics.json").exists():
             started = time.perf_counter()
-            more = ["--ensemble", "auto"] if name == "ensemble" else []
+            more = [] if name == "best" else ["--ensemble", "auto"]
+            more += ["--refit", "--refit-rows", "not_test"] if name == "refitted" else []
             storage = arguments.out / "studies"
             galaxytune_command("export", study.name, folder, "--storage", storage, *more)
             found[f"export_{name}_hours"] = (time.perf_counter() - started) / 3600
@@ -124,7 +133,7 @@ def confirmed(
     The keys are the numbers of views. folder: the export of the ensemble. Each member's config is
     trained again with each seed, and the members keep their weights.
     """
-    from galaxytune.models import trained_network
+    from galaxytune.models.trained_network import trained_network
     from trainables.device import training_device
     from trainables.training import predict_by_one_and_eight
 
@@ -132,8 +141,9 @@ def confirmed(
     records = {record.id: record for record in study.records()}
     complete = [record.id for record in ranked(records.values()) if record.status == "complete"]
     last = max(complete.index(member["trial"]) for member in members)
-    found = study.confirm(num_seeds=arguments.seeds, num_best=last + 1)
-    again = galaxytune.open_study(found.study, storage=arguments.out / "studies")
+    study.confirm(num_seeds=arguments.seeds, num_best=last + 1)
+    name = f"{study.name}-confirm-{arguments.seeds}"
+    again = galaxytune.open_study(name, storage=arguments.out / "studies")
     picks = np.array([member["picks"] for member in members], dtype=float)
     sums: dict[int, list[NDArray[np.float64]]] = {1: [], 8: []}
     seeds = sorted({record.config.seed for record in again.records()})
@@ -190,13 +200,15 @@ def compare(arguments: argparse.Namespace) -> None:
     folders = exported(study, arguments, found)
     told.write_text(json.dumps(found, indent=2))
     base = published(arguments)
+    base_with = published(arguments, with_validation=True) if arguments.refit else base
     galaxies = open_galaxies(arguments.data)
     rows = split_galaxies(galaxies, "hash").test
     voted, pixels = galaxies.target[rows].astype(float), np.asarray(galaxies.images[rows])
     rows_of_table: dict[str, Mapping[str, Any]] = {}
     for name, folder in folders.items():
         for views, predicted in test_predictions(galaxytune.load_model(folder), pixels).items():
-            rows_of_table[f"{name}, {views} views"] = ratio([predicted], base, voted)
+            same_rows = base_with if name == "refitted" else base
+            rows_of_table[f"{name}, {views} views"] = ratio([predicted], same_rows, voted)
     if arguments.seeds:
         again = confirmed(study, folders["ensemble"], arguments, pixels)
         for views, all_seeds in again.items():
@@ -226,6 +238,7 @@ def main() -> None:
     parser.add_argument("--plan", type=Path, default=plans / "best_small.yaml")
     parser.add_argument("--seeds", type=int, default=2, help="further seeds; 0 for none")
     parser.add_argument("--published-seeds", type=numbers, default=(0, 1, 2))
+    parser.add_argument("--refit", action="store_true", help="also compare the refitted ensemble")
     parser.add_argument("--images", type=Path, help="a folder or zip to predict")
     parser.add_argument("--out", type=Path, default=Path("best_small"))
     arguments, arguments_of_search = parser.parse_known_args()

@@ -62,16 +62,21 @@ class Training:
     name: the words that tell the training from the others of its benchmark. config: what is
     trained. data: the galaxy file, whose validation part of the split by hash is predicted.
     num_labels: the number of training galaxies, drawn with the config's seed; None for all.
+    with_validation: True to train on the validation galaxies too, as `export --refit` can.
     """
 
     name: str
     config: TrainingProtocol
     data: Path
     num_labels: int | None = None
+    with_validation: bool = False
 
     def split(self) -> Split:
         """Return the rows of the file; InvalidInput if it has fewer training galaxies."""
         whole = split_galaxies(open_galaxies(self.data), "hash")
+        if self.with_validation:
+            rows = np.sort(np.concatenate([whole.training, whole.validation]))
+            whole = replace(whole, training=rows)
         if self.num_labels is None:
             return whole
         if self.num_labels > len(whole.training):
@@ -91,6 +96,7 @@ class Training:
             "config": self.config.model_dump(mode="json"),
             "num_labels": self.num_labels,
             "data": _fingerprint(self.data),
+            **({"with_validation": True} if self.with_validation else {}),
         }
 
 
