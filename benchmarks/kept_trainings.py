@@ -25,6 +25,7 @@ from trainables.training import Diverged, TrainingRun, predict_by_one_and_eight
 
 Part = Literal["validation", "test"]
 _LARGEST_NAME = 120  # characters
+_RESAMPLES = 2000
 # The recipe of the residual CNN, which suits small galaxy images, for any network.
 RECIPE: dict[str, Any] = {
     "optimizer": "adamw",
@@ -179,6 +180,22 @@ def kept_result(
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda new: new.write_text(json.dumps(kept, indent=2)))
     return result
+
+
+def ratio_of_rmses(
+    first: NDArray[np.floating], second: NDArray[np.floating]
+) -> tuple[float, float, float]:
+    """Return the ratio of two RMSEs and the ends of its paired 95 % bootstrap interval.
+
+    first, second: the mean squared errors [N] of the same N galaxies. In each resample both RMSEs
+    are over the same drawn galaxies.
+    """
+    pair = np.stack([first, second])
+    chance = np.random.default_rng(0)
+    drawn = chance.integers(0, pair.shape[1], (_RESAMPLES, pair.shape[1]))
+    rmses = np.sqrt(pair[:, drawn].mean(axis=2))  # [2, resamples]
+    low, high = np.quantile(rmses[0] / rmses[1], [0.025, 0.975])
+    return float(np.sqrt(pair[0].mean() / pair[1].mean())), float(low), float(high)
 
 
 def seconds_of_an_epoch(training: Training) -> float:

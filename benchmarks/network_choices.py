@@ -27,12 +27,12 @@ from benchmarks.kept_trainings import (
     kept_predictions,
     machine_line,
     numbers,
+    ratio_of_rmses,
     run_or_tell,
 )
 from search_spaces.declaration import config_from_values
 from trainables.galaxies import open_galaxies, split_galaxies
 
-_RESAMPLES = 2000
 _COSINE = {"optimizer": "adamw", "schedule": "cosine"}
 _MODERN = {
     **_COSINE,
@@ -118,12 +118,8 @@ def row(name: str, found: NDArray[np.float64], base: NDArray[np.float64]) -> str
     found, base: mean squared errors [S, 2, V] of S seeds, by 1 and 8 views, of V galaxies.
     """
     one, eight = np.sqrt(found[:, 0].mean(axis=1)), np.sqrt(found[:, 1].mean(axis=1))
-    pair = np.stack([found[:, 0].mean(axis=0), base[:, 0].mean(axis=0)])  # [2, V]
-    chance = np.random.default_rng(0)
-    drawn = chance.integers(0, pair.shape[1], (_RESAMPLES, pair.shape[1]))
-    rmses = np.sqrt(pair[:, drawn].mean(axis=2))  # [2, resamples]
-    low, high = np.quantile(rmses[0] / rmses[1] - 1, [0.025, 0.975])
-    change = np.sqrt(pair[0].mean() / pair[1].mean()) - 1
+    ratio = ratio_of_rmses(found[:, 0].mean(axis=0), base[:, 0].mean(axis=0))
+    change, low, high = (value - 1 for value in ratio)
     spread = f"{one.std(ddof=1):.4f}" if len(one) > 1 else ""
     told = f"{change:+.1%} | {low:+.1%} to {high:+.1%}" if found is not base else "|"
     return f"| {name} | {one.mean():.4f} | {spread} | {told} | {eight.mean():.4f} |"

@@ -1,4 +1,4 @@
-"""What eight views gain, in numbers and in a sentence."""
+"""Tests of the gain of eight views, in numbers and in a sentence."""
 
 import numpy as np
 import pytest

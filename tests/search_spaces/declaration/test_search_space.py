@@ -126,7 +126,7 @@ class Recommending(SimpleCNN):
 
 
 def recommended(**fixed: Any) -> list[dict[str, Any]]:
-    """What each recommended config sets otherwise than the published one."""
+    """Return, for each recommended config, the values that differ from the published config."""
     space = SearchSpace(Recommending, {"architecture": "simple_cnn", **fixed})
     published = space.published.model_dump()
     return [

@@ -1,4 +1,4 @@
-"""What a run keeps of its best epoch for validation galaxies; epochs without validation."""
+"""Tests of the predictions that a run keeps of its best epoch, and of epochs not validated."""
 
 from dataclasses import replace
 from pathlib import Path
