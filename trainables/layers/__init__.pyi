@@ -10,3 +10,4 @@ from .network import scaled as scaled
 from .rectified_pooling import rectified_maximum as rectified_maximum
 from .vote_layer import HeadName as HeadName
 from .vote_layer import VoteLayer as VoteLayer
+from .vote_layer import vote_fractions as vote_fractions

@@ -1,5 +1,6 @@
 from .augmentation import Augmentation as Augmentation
 from .batches import TrainingBatch as TrainingBatch
+from .calibration import is_calibrated as is_calibrated
 from .divergence import Diverged as Diverged
 from .ensemble_network import EnsembleNetwork as EnsembleNetwork
 from .epoch_report import Curve as Curve

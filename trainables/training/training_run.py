@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from search_spaces.declaration import TrainingProtocol
-from trainables.architectures import build_network
 from trainables.backbones import cached_features
 from trainables.decision_tree import NUM_ANSWERS
-from trainables.device import MicroBatch, prepare_device, training_precision, within_memory
+from trainables.device import MicroBatch, prepare_device, training_precision
 from trainables.galaxies import Galaxies, Split, galaxy_source
-from trainables.layers import GalaxyNetwork
 from trainables.training.activation_memory import bound_micro_batch
 from trainables.training.augmentation import Augmentation
 from trainables.training.batches import TrainingBatch, TrainingBatches
+from trainables.training.beginning import begun_network, seed_chance
+from trainables.training.calibration import is_calibrated
 from trainables.training.divergence import Diverged, DivergenceWatch
 from trainables.training.epoch_report import EpochReport, best_epoch, why_finished
 from trainables.training.graphed_step import GraphedStep
@@ -37,29 +37,6 @@ from trainables.training.validation import Validation
 _PREDICTIONS = "best_predictions"  # key of a state
 
 
-def initial_network(config: TrainingProtocol) -> GalaxyNetwork:
-    """Return the network with which a training run of `config` begins, on the CPU.
-
-    The config's seed sets torch's global random state and so decides the drawn weights. Pretrained
-    weights are read from their file or from an earlier export, or downloaded if this machine lacks
-    them. InvalidInput is raised if there is no such network or if such weights cannot be loaded.
-    """
-    _seed_chance(config, epoch=0)
-    return build_network(config)
-
-
-def _seed_chance(config: TrainingProtocol, epoch: int) -> torch.Generator:
-    """Seed torch's global random state for one epoch; return a generator on the CPU.
-
-    Dropout draws from the global state, the order and the augmentation from the generator. The
-    config's seed and the epoch's number decide both seeds. Epoch 0 is the initialisation of the
-    network.
-    """
-    words = np.random.SeedSequence([config.seed, epoch]).generate_state(2)
-    torch.manual_seed(int(words[0]))
-    return torch.Generator().manual_seed(int(words[1]))
-
-
 class TrainingRun:
     """One config in training: call `run_epoch` until `finished` is not None.
 
@@ -75,11 +52,11 @@ class TrainingRun:
     steps_per_epoch: the number of batches in an epoch.
     reports: the report of each trained epoch, the first epoch first.
     best_weights: a copy, on the CPU, of the trained part of the network's state_dict at the best
-        epoch, averaged if the config keeps averaged weights; {} before the first epoch; after
-        `load_state` the tensors of the loaded state.
+        epoch, averaged if the config keeps averaged weights, and calibrated if the training
+        calibrates; {} before the first epoch; after `load_state` the tensors of the loaded state.
     best_predictions: the vote fractions [V, 37] float16 that the best weights predict for the V
-        validation galaxies; None before the first epoch, and after `load_state` of a state whose
-        version kept none.
+        validation galaxies (see `Validation.predicted`); None before the first epoch, and after
+        `load_state` of a state whose version kept none.
     """
 
     def __init__(
@@ -110,16 +87,11 @@ class TrainingRun:
         """
         self.config, self.galaxies, self.split, self.device = config, galaxies, split, device
         prepare_device(device)
-        self.network = within_memory(
-            lambda: initial_network(config).to(device), f"a network of {config.architecture}"
-        )
         importance = epoch_importances(
             config, galaxies, split.training, split.validation if resembled is None else resembled
         )
-        if config.output_bias == "votes" and not self.network.has_trained_output:
-            voted = np.average(galaxies.target[split.training], axis=0, weights=importance)
-            self.network.begin_at(torch.from_numpy(voted.astype(np.float32)))
-        self.network.to(memory_format=torch.channels_last)
+        votes = galaxies.target[split.training]
+        self.network = begun_network(config, votes, importance, device)
         self.optimiser = build_optimiser(config, self.network)
         self.loss = ConstrainedLoss(config.coefficients(), config.tree).to(device)
         self.augmentation = Augmentation.of(config)
@@ -134,6 +106,7 @@ class TrainingRun:
             split.validation,
             device,
             features=features.get("validation"),
+            calibrates=is_calibrated(config, galaxies),
         )
         chosen, fixed = split.training, features.get("training")
         self._batches = TrainingBatches(
@@ -227,7 +200,7 @@ class TrainingRun:
         report["micro_batch"] = self.micro_batch
         self.reports.append(EpochReport.from_values(report))
         if self.best_epoch == epoch:
-            self.best_weights = self._weights.kept()
+            self.best_weights = self._validation.calibrated(self._weights.kept())
             self.best_predictions = self._validation.predicted.astype(np.float16)
         return self.reports[-1]
 
@@ -320,7 +293,7 @@ class TrainingRun:
 
         epoch: number of the epoch, from 1. Diverged is raised if the loss is not finite.
         """
-        generator = _seed_chance(self.config, epoch)
+        generator = seed_chance(self.config, epoch)
         self.network.train()
         loss_sum = torch.zeros((), device=self.device)
         squared_sum = torch.zeros((), device=self.device)

@@ -103,13 +103,15 @@ class Model:
 
         ``validation`` holds ``num_galaxies``, ``rmse``, ``rmse_interval_95``,
         ``mean_vector_rmse``, ``tree_residual`` and ``rmse_q1`` to ``rmse_q11``. ``best_epoch`` is
-        counted from 1. A model of `Study.export` also has ``test``, with the same keys as
-        ``validation`` or None without test galaxies, ``noise_floor``, and ``published_val_rmse``,
-        None if no trial with a published config is complete. An ensemble has no ``best_epoch``;
-        its ``ensemble`` says what it gains, with ``num_picks``, ``rmse``, ``over_best`` and
-        ``over_seeds``. ``refit`` is there if the weights were trained again: its ``rows`` are
-        ``all`` or ``not_test``, and its ``metrics_are_of`` says for ``validation`` and ``test``
-        which of the models before and after the refit was measured. The dict is not a copy.
+        counted from 1. ``calibrated`` says whether the last layer was calibrated on the validation
+        galaxies; it is missing in older exports. A model of `Study.export` also has ``test``, with
+        the same keys as ``validation`` or None without test galaxies, ``noise_floor``, and
+        ``published_val_rmse``, None if no trial with a published config is complete. An ensemble
+        has no ``best_epoch``; its ``ensemble`` says what it gains, with ``num_picks``, ``rmse``,
+        ``over_best`` and ``over_seeds``. ``refit`` is there if the weights were trained again:
+        its ``rows`` are ``all`` or ``not_test``, and its ``metrics_are_of`` says for
+        ``validation`` and ``test`` which of the models before and after the refit was measured.
+        The dict is not a copy.
         """
         metrics: dict[str, Any] = self._export.metrics
         return metrics

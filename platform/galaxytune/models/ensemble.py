@@ -27,7 +27,7 @@ from search_spaces.declaration import InvalidInput, check_whole_number
 from trainables.device import training_device
 from trainables.galaxies import Galaxies, open_galaxies
 from trainables.layers import GalaxyNetwork
-from trainables.training import EnsembleNetwork, rmse
+from trainables.training import EnsembleNetwork, is_calibrated, rmse
 
 NumPicks = int | Literal["auto"]
 Picked = tuple[KeptTrial, int]  # a member and how often it was picked
@@ -197,6 +197,7 @@ def _metrics(
         "test": test,
         **reference_metrics(folder, galaxies),
         "ensemble": told,
+        "calibrated": any(is_calibrated(trial.record.config, galaxies) for trial, _ in picked),
     }
 
 

@@ -18,6 +18,7 @@ from galaxytune.models.refitting import Refit, RefitRows
 from galaxytune.models.trained_network import trained_network
 from galaxytune.study import StudyFolder, check_data_unchanged
 from trainables.galaxies import Galaxies, open_galaxies
+from trainables.training import is_calibrated
 
 _NUM_CHECKED = 32  # validation galaxies by which a portable file is checked
 
@@ -57,6 +58,7 @@ def export_best(
         "test": metrics_of_test_part(folder, best, galaxies),
         **reference_metrics(folder, galaxies),
         "best_epoch": best.best_epoch,
+        "calibrated": is_calibrated(best.config, galaxies),
     }
     if refit:
         refitted = Refit(folder, galaxies, refit, on_step)

@@ -1,4 +1,4 @@
-"""Sentences on what an ensemble gains, and on what a refit means for the metrics."""
+"""Sentences on what an ensemble gains, and on what calibration and refit mean for metrics."""
 
 from typing import Any
 
@@ -32,6 +32,19 @@ def _gain_sentence(rmse: float, gain: dict[str, Any], before: str) -> str:
         f"On the test galaxies the ensemble {before}has an RMSE of {rmse:.4f} and {gain['than']} "
         f"{gain['rmse']:.4f}: the difference is {gain['difference']:+.4f} (paired 95 % interval "
         f"{low:+.4f} to {high:+.4f}); {verdict or 'the galaxies do not tell the two apart'}."
+    )
+
+
+def calibration_sentence(metrics: dict[str, Any]) -> str:
+    """Return what a calibration means for the metrics; "" for a model without calibration.
+
+    metrics: the content of metrics.json; an older export does not say whether it is calibrated.
+    """
+    if not metrics.get("calibrated"):
+        return ""
+    return (
+        "The last layer was calibrated on the validation galaxies, so that the validation figures "
+        "are slightly lower than those of new galaxies of the same kind."
     )
 
 

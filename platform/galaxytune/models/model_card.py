@@ -5,7 +5,7 @@ from textwrap import fill
 from typing import Any
 
 from galaxytune.models.export_folder import ExportedMember, ensemble_label
-from galaxytune.models.export_sentences import gain_sentences, refit_sentence
+from galaxytune.models.export_sentences import calibration_sentence, gain_sentences, refit_sentence
 from galaxytune.models.view_metrics import view_sentence
 from search_spaces.declaration import TrainingProtocol, to_yaml
 from trainables.galaxies import seen_side
@@ -142,7 +142,8 @@ def model_card(
 
     config: the config that was trained. metrics: for the parts `validation` and `test`, what
     `split_metrics` returns; each may be None or missing. The part `validation` may also hold what
-    `view_metrics` returns. `refit` says what a refit was trained on; other keys are ignored.
+    `view_metrics` returns. `refit` says what a refit was trained on, and `calibrated` whether the
+    last layer was calibrated; other keys are ignored.
     provenance: what `provenance_of` returns. portable: the names of the portable files beside the
     card, of `model.onnx` and `model.pt2`.
     """
@@ -212,6 +213,7 @@ def _card(
     parts = [(part, metrics.get(part)) for part in ("validation", "test")]
     views = view_sentence(metrics.get("validation") or {})
     note = "" if metrics.get("test") is None else " The test part was used to choose nothing."
+    calibrated = calibration_sentence(metrics)
     refit = refit_sentence(metrics)
     return _TEMPLATE.format(
         title=title,
@@ -223,7 +225,7 @@ def _card(
         portable="".join(text.format(side=side) for n, text in _PORTABLE.items() if n in portable),
         refit=f"\n**{refit}**\n" if refit else "",
         rows="".join(_row(part, values) for part, values in parts if values is not None),
-        test_note=note,
+        test_note=note + (f"\n{fill(calibrated, _WIDTH)}" if calibrated else ""),
         gains=gains,
         study=provenance["study"] or "(none, a single training run)",
         trained=trained,

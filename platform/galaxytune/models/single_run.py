@@ -11,7 +11,7 @@ from search_spaces.declaration import InvalidInput, TrainingProtocol, build
 from trainables.device import training_device, within_memory
 from trainables.files import append_line, load_state, save_state
 from trainables.galaxies import SplitName, fingerprint, open_galaxies, split_galaxies
-from trainables.training import EpochReport, TrainingRun
+from trainables.training import EpochReport, TrainingRun, is_calibrated
 
 CURVE = "curve.jsonl"
 _FINGERPRINT = "data_fingerprint"
@@ -33,7 +33,8 @@ def train_single(
     which stays there. split: `hash` or `seed`, see `split_galaxies`. num_galaxies: how many
     galaxies of the file are used, None for all. on_epoch: is called with the report of each epoch,
     after the state is written. The metrics are `validation`, as `split_metrics` and `view_metrics`
-    return them, and `best_epoch`, counted from 1.
+    return them, `best_epoch`, counted from 1, and `calibrated`, whether the last layer was
+    calibrated on the validation galaxies.
 
     If the same training was interrupted or finished in `out`, it goes on from there; `on_epoch` is
     called with the earlier epochs first. A damaged `last.pt` is renamed to last.pt.damaged, and
@@ -66,6 +67,7 @@ def train_single(
     metrics: dict[str, Any] = {
         "validation": validation_metrics(run.network, galaxies, rows.validation),
         "best_epoch": run.best_epoch,
+        "calibrated": is_calibrated(config, galaxies),
     }
     provenance = provenance_of(str(task[_FINGERPRINT]), galaxies)
     weights = run.frozen_weights() | run.best_weights

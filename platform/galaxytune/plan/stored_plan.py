@@ -28,6 +28,7 @@ _NOT_SEARCHED_BY_0_1_0 = {
     "head",
     "output_bias",
     "resampling",
+    "calibration",
 }
 _REPORTED_PACKAGES = ("galaxytune", "torch", "ray", "optuna", "wandb", "numpy")
 

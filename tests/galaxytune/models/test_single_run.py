@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.support.command_line import Cli
@@ -38,3 +39,17 @@ def test_a_folder_with_the_state_of_a_trial_is_refused(
     (tmp_path / "trial").mkdir(exist_ok=True)
     assert cli("train", "simple_cnn", tmp_path / "trial", "--data", toy_npz) == 2
     assert "holds the run of another config" in capfd.readouterr().err
+
+
+def test_a_calibrated_export_says_so(cli: Cli, toy_npz: Path, tmp_path: Path) -> None:
+    with np.load(toy_npz) as arrays:
+        flags = np.arange(len(arrays["ids"])) % 2 == 0
+        np.savez(tmp_path / "flagged.npz", **{**arrays, "unbiased": flags})
+    values = ["--set", "width=0.1", "--set", "calibration=votes", "--epochs", "1"]
+    out = tmp_path / "model"
+    assert cli("train", "simple_cnn", out, *values, "--data", tmp_path / "flagged.npz") == 0
+    assert json.loads((out / "metrics.json").read_text())["calibrated"] is True
+    assert "was calibrated on the validation galaxies" in (out / "README.md").read_text()
+    assert cli("train", "simple_cnn", tmp_path / "plain", *values, "--data", toy_npz) == 0
+    assert json.loads((tmp_path / "plain/metrics.json").read_text())["calibrated"] is False
+    assert "was calibrated" not in (tmp_path / "plain/README.md").read_text()

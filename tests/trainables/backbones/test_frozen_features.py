@@ -17,7 +17,8 @@ from trainables.device.micro_batch import OutOfMemory
 from trainables.files.checkpoint import load_best, save_best, save_frozen
 from trainables.galaxies.galaxy_file import Galaxies
 from trainables.galaxies.split import split_galaxies
-from trainables.training.training_run import TrainingRun, initial_network
+from trainables.training.beginning import initial_network
+from trainables.training.training_run import TrainingRun
 
 CPU = torch.device("cpu")
 STILL = {"rotation_degrees": 0, "shift_fraction": 0, "zoom_fraction": 0}

@@ -17,7 +17,7 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timm_weights.constants, "ENDPOINT", "http://127.0.0.1:9")
 
 
-@pytest.mark.parametrize("name", [LITE, f"{LITE}.in1k"])
+@pytest.mark.parametrize("name", [LITE, f"{LITE}.in1k", "tf_efficientnet_lite2"])
 def test_the_default_weights_are_those_of_the_package(name: str) -> None:
     config = config_from_values({"architecture": f"timm:{name}", "input_side": 32})
     check_network(config)
