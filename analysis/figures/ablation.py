@@ -28,7 +28,7 @@ def ablation_figure(found: Ablation) -> Figure:
     """
     if all(step.val_rmse is None for step in found.steps):
         raise InvalidInput("no config of the path has an RMSE, so there is nothing to draw")
-    labels = [_label(step) for step in found.steps]
+    labels = [_label(found, step) for step in found.steps]
     num_lines = sum(label.count("\n") for label in labels)
     figure = new_figure(WIDTH, 1.0 + _ROW * len(labels) + _LINE * num_lines)
     axes = figure.add_subplot()
@@ -44,13 +44,13 @@ def ablation_figure(found: Ablation) -> Figure:
         else f"trained, {found.num_seeds} seed{'s' * (found.num_seeds != 1)}"
     )
     axes.set_xlabel("Validation RMSE at the best epoch (lower is better)")
-    figure.suptitle(f"From published to best of {found.study}: {what}", wrap=True)
+    figure.suptitle(f"From {found.start} to best of {found.study}: {what}", wrap=True)
     return figure
 
 
-def _label(step: AblationStep) -> str:
+def _label(found: Ablation, step: AblationStep) -> str:
     """Return the text beside the row of a step: a line for each change, wrapped if it is long."""
-    changes = [change.text() for change in step.changes] or [step.text()]
+    changes = [change.text() for change in step.changes] or [found.text_of(step)]
     return "\n".join(line for change in changes for line in textwrap.wrap(change, _LABEL))
 
 

@@ -65,8 +65,8 @@ class AblationStep(JsonDocument):
     """
 
     def text(self) -> str:
-        """Return the changes of the step as a text; "published config" for the first config."""
-        return "; ".join(change.text() for change in self.changes) or "published config"
+        """Return the changes of the step as a text; "" for the first config."""
+        return "; ".join(change.text() for change in self.changes)
 
 
 class Ablation(JsonDocument):
@@ -78,6 +78,8 @@ class Ablation(JsonDocument):
     """Id of the study's best trial, whose config is the last of the path."""
     architecture: str
     """Name of the best trial's architecture, whose published config is the first of the path."""
+    start: Literal["published", "default"] = "published"
+    """default: nobody published the architecture, so the path begins at the default config."""
     source: Literal["trained", "predicted"]
     """trained: each config was trained. predicted: a model of the study's trials was asked."""
     order: Literal["predicted gain", "declaration"]
@@ -88,6 +90,13 @@ class Ablation(JsonDocument):
     """Number of complete trials on which a prediction rests; null if the configs were trained."""
     steps: tuple[AblationStep, ...]
     """The configs of the path: the published config, and one config for each step."""
+
+    def text_of(self, step: AblationStep) -> str:
+        """Return the changes of a step as a text; "published config" for the first config.
+
+        The first config is "default config" if nobody published the architecture.
+        """
+        return step.text() or f"{self.start} config"
 
     def sentences(self) -> list[str]:
         """Return sentences on what the path is, where its numbers come from, and what they give.
@@ -100,8 +109,8 @@ class Ablation(JsonDocument):
     def _origin(self) -> list[str]:
         """Return sentences on where the numbers come from."""
         start = (
-            f"The path begins at the published config of {self.architecture}, the architecture of "
-            f"the best trial, {self.trial}, and ends at the config of this trial."
+            f"The path begins at the {self.start} config of {self.architecture}, the architecture "
+            f"of the best trial, {self.trial}, and ends at the config of this trial."
         )
         if self.source == "predicted":
             return [
@@ -157,7 +166,7 @@ class Ablation(JsonDocument):
         rows = [
             {
                 "step": number,
-                "change": step.text(),
+                "change": self.text_of(step),
                 "val_rmse": step.val_rmse,
                 "low": step.interval_95[0] if step.interval_95 else None,
                 "high": step.interval_95[1] if step.interval_95 else None,

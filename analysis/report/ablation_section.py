@@ -7,7 +7,7 @@ from analysis.records import Ablation
 from analysis.report.page import Cell, Column, Section, Table, file_name, picture
 from analysis.report.study_results import StudyResults
 
-TITLE = "From published to best"
+_TITLE = "From {start} to best"
 
 
 def ablation_sections(results: StudyResults, folder: Path) -> list[Section]:
@@ -29,8 +29,9 @@ def _section(found: Ablation | str, behind: str, folder: Path) -> Section:
     found: the study's ablation, or a sentence on why there is none. behind: the end of the title.
     """
     if isinstance(found, str):
-        return Section(title=f"{TITLE}{behind}", paragraphs=(found,))
-    title = f"{TITLE}{behind} ({found.source})"
+        title = _TITLE.format(start="published")
+        return Section(title=f"{title}{behind}", paragraphs=(found,))
+    title = f"{_TITLE.format(start=found.start)}{behind} ({found.source})"
     tables, sentences = (_table(found),), tuple(found.sentences())
     if all(step.val_rmse is None for step in found.steps):
         return Section(title, (*sentences, "No training of the path was completed."), tables)
@@ -60,7 +61,7 @@ def _table(found: Ablation) -> Table:
     rows: list[list[Cell]] = []
     for number, step in enumerate(found.steps):
         low, high = step.interval_95 or (None, None)
-        rows.append([number, step.text(), step.val_rmse, low, high, step.gain_percent])
+        rows.append([number, found.text_of(step), step.val_rmse, low, high, step.gain_percent])
     return Table(
         title=f"Steps of the path ({found.source})",
         caption=f"Each row has the changes of all rows above. {_interval_words(found)}",
@@ -70,7 +71,9 @@ def _table(found: Ablation) -> Table:
             Column(rmse, "number", 4, "over all N x 37 values of validation galaxies"),
             Column("low", "number", 4, "95 % interval"),
             Column("high", "number", 4),
-            Column("gain %", "number", 1, "fall of the RMSE, in percent of the published RMSE"),
+            Column(
+                "gain %", "number", 1, f"fall of the RMSE, in percent of the {found.start} RMSE"
+            ),
         ),
         rows=rows,
     )

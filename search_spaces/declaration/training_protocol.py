@@ -146,6 +146,11 @@ class TrainingProtocol(FrozenConfig):
         "early_stopping_metric": "val_loss",
     }
 
+    @classmethod
+    def word_for_defaults(cls) -> Literal["published", "default"]:
+        """Return how the config of the defaults is called: published, or default if it is not."""
+        return "published" if cls.FROM_NOTEBOOKS else "default"
+
     architecture: str
     # the random seed of the weights, the order of the galaxies, augmentation and dropout
     seed: Annotated[int, Field(ge=0, lt=2**32), STACKABLE] = 0

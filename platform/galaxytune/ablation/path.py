@@ -152,8 +152,9 @@ def ablation_path(folder: StudyFolder) -> AblationPath:
     start = _published_config(folder, records, best)
     if not single_changes(start, best.config):
         raise InvalidInput(
-            f"the best trial of study {folder.name!r}, {best.id}, has the published config of "
-            f"{best.architecture}, so there is nothing to ablate"
+            f"the best trial of study {folder.name!r}, {best.id}, has the "
+            f"{start.word_for_defaults()} config of {best.architecture}, so there is nothing to "
+            "ablate"
         )
     stored = _read_path(folder.ablation_file)
     if stored is not None and _fits(stored, start, best.config):

@@ -32,6 +32,7 @@ def trained_ablation(folder: StudyFolder, path: AblationPath, num_seeds: int) ->
         study=folder.name,
         trial=path.trial,
         architecture=path.configs[0].architecture,
+        start=path.configs[0].word_for_defaults(),
         order="predicted gain" if path.by_model else "declaration",
         source="trained",
         num_seeds=num_seeds,
@@ -60,6 +61,7 @@ def predicted_ablation(folder: StudyFolder, path: AblationPath) -> Ablation | No
         study=folder.name,
         trial=path.trial,
         architecture=path.configs[0].architecture,
+        start=path.configs[0].word_for_defaults(),
         order="predicted gain" if path.by_model else "declaration",
         source="predicted",
         num_seeds=None,
@@ -86,9 +88,11 @@ def study_ablation(folder: StudyFolder) -> Ablation | str:
             if not missing_trainings(folder, path, num_seeds):
                 return trained_ablation(folder, path, num_seeds)
     except InvalidInput as reason:
-        return f"There is no path from the published to the best config: {reason}."
+        return f"There is no path to the best config: {reason}."
+    first = path.configs[0]
     return predicted_ablation(folder, path) or (
-        f"The path from the published to the best config cannot be predicted, because a model "
-        f"needs at least {FEWEST_TRIALS} complete trials of {path.configs[0].architecture} with "
-        f"different values. `galaxytune ablate {folder.name}` trains every config of the path."
+        f"The path from the {first.word_for_defaults()} to the best config cannot be predicted, "
+        f"because a model needs at least {FEWEST_TRIALS} complete trials of {first.architecture} "
+        f"with different values. `galaxytune ablate {folder.name}` trains every config of the "
+        "path."
     )

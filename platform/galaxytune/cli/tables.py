@@ -41,8 +41,7 @@ def leaderboard_table(board: "Leaderboard", noise_floor: str) -> Table:
     for column in columns:
         table.add_column(column, justify="left" if column in _TEXTS else "right")
     for row in board.trials:
-        is_from_notebooks = config_class(row.architecture).FROM_NOTEBOOKS
-        word = "published" if is_from_notebooks else "default"
+        word = config_class(row.architecture).word_for_defaults()
         mark = f" ({word})" if row.published else ""
         mark += " (not feasible)" if row.feasible is False else ""
         table.add_row(
@@ -79,8 +78,8 @@ def confirmation_table(confirmed: "Confirmation") -> Table:
 
 
 def ablation_table(found: "Ablation") -> Table:
-    """Return a table of the configs on the path of an ablation, the published config first."""
-    table = Table(title=f"From published to best of {found.study}", title_justify="left")
+    """Return a table of the configs on the path of an ablation, the first config first."""
+    table = Table(title=f"From {found.start} to best of {found.study}", title_justify="left")
     for column in ("step", "change", "val RMSE", "95 % low", "high", "gain %", "seeds"):
         table.add_column(column, justify="left" if column == "change" else "right")
     for number, step in enumerate(found.steps):
@@ -88,7 +87,7 @@ def ablation_table(found: "Ablation") -> Table:
         failed = f" ({step.num_failed} failed)" if step.num_failed else ""
         table.add_row(
             str(number),
-            escape(step.text()),
+            escape(found.text_of(step)),
             _number(step.val_rmse),
             _number(low),
             _number(high),

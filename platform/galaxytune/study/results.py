@@ -30,7 +30,7 @@ def outcome_lines(folder: StudyFolder) -> list[str]:
         return lines
     if published is not None and published.val_rmse and best.val_rmse:
         gain = 1 - best.val_rmse / published.val_rmse
-        word = "published" if published.config.FROM_NOTEBOOKS else "default"
+        word = published.config.word_for_defaults()
         told = f"{word} {published.architecture}: {published.val_rmse:.4f}"
         lines.append(
             f"the {word} config itself is the best"

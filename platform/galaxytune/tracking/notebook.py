@@ -57,7 +57,7 @@ class NotebookProgress:
 
     def trial_started(self, trial_id: str, config: TrainingProtocol, published: bool) -> None:
         """Add a trial to the running trials that are shown."""
-        note = ", published config" if published else ""
+        note = f", {config.word_for_defaults()} config" if published else ""
         self._running[trial_id] = f"{config.architecture}{note}"
         self._draw()
 

@@ -40,7 +40,7 @@ class SearchProgress:
 
     def trial_started(self, trial_id: str, config: TrainingProtocol, published: bool) -> None:
         """Print that a trial starts, or that it goes on if it has paused in this run."""
-        note = ", published config" if published else ""
+        note = f", {config.word_for_defaults()} config" if published else ""
         begins = "goes on" if trial_id in self._paused else "starts"
         self._paused.discard(trial_id)
         self.console.print(f"[dim]trial {trial_id} {begins}: {config.architecture}{note}[/dim]")

@@ -57,3 +57,9 @@ def test_the_frame_has_a_row_for_each_config() -> None:
     assert math.isnan(frame["val_rmse"][1]) and frame["failed"].tolist() == [0, 1, 0, 0]
     assert frame["gain_percent"][2] == pytest.approx(10.0)
     assert frame["seeds"].tolist() == [1, 0, 1, 1]
+
+
+def test_the_path_of_a_network_that_nobody_published_begins_at_the_default_config() -> None:
+    found = trained().model_copy(update={"start": "default"})
+    assert found.sentences()[0].startswith("The path begins at the default config of")
+    assert list(found.to_frame()["change"])[0] == "default config"

@@ -150,6 +150,5 @@ def test_with_too_few_trials_a_sentence_says_how_to_train_the_path(folder: Study
 def test_without_a_path_a_sentence_says_why(begin_study: BeginStudy) -> None:
     folder = begin_study()
     assert study_ablation(folder) == (
-        "There is no path from the published to the best config: no trial of this study is "
-        "complete yet."
+        "There is no path to the best config: no trial of this study is complete yet."
     )
