@@ -22,14 +22,14 @@ class Listener:
 
     def trial_started(self, trial_id: str, config: TrainingProtocol, published: bool) -> None:
         """Pass the trial's config."""
-        self._heard.start(trial_id, config.model_dump(mode="json"))
+        self._heard.configs[int(trial_id)] = config.model_dump(mode="json")
 
     def trial_paused(self, trial_id: str, epoch: int) -> None:
         """Need nothing of a pause."""
 
     def epoch_reported(self, trial_id: str, report: EpochReport) -> None:
         """Pass the epoch."""
-        self._heard.report(trial_id, report.epoch, report.val_rmse, report.seconds)
+        self._heard.report(int(trial_id), report.epoch, report.val_rmse, report.seconds)
 
     def trial_finished(self, record: TrialRecord) -> None:
         """Need nothing of a trial's end."""

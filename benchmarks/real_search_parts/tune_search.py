@@ -59,12 +59,12 @@ def train(values: dict[str, Any]) -> None:
 
 
 def _drawn(trial: Any, space: SearchSpace, constants: dict[str, Any]) -> dict[str, Any]:
-    """Draw a config from the space; return the config's values beside the constants.
+    """Draw a config from the space; return it with the trial's number and the constants.
 
     The first trial has the published config, which `points_to_evaluate` queues.
     """
     config = space.draw(trial, published=trial.number == 0)
-    return {"config": config.model_dump(mode="json"), **constants}
+    return {"config": config.model_dump(mode="json"), "number": trial.number, **constants}
 
 
 class Listener(tune.Callback):
@@ -77,9 +77,10 @@ class Listener(tune.Callback):
     def on_trial_result(
         self, iteration: int, trials: Sequence[Any], trial: Any, result: dict[str, Any], **_: Any
     ) -> None:
-        """Pass the epoch, and first the config of a trial that reports for the first time."""
-        self._heard.start(trial.trial_id, trial.config["config"])
-        self._heard.report(trial.trial_id, result["epoch"], result["val_rmse"], result["seconds"])
+        """Pass the epoch and the trial's config."""
+        number = trial.config["number"]
+        self._heard.configs[number] = trial.config["config"]
+        self._heard.report(number, result["epoch"], result["val_rmse"], result["seconds"])
 
 
 def _sampler(asked: AskedSearch) -> BaseSampler:
