@@ -14,6 +14,7 @@ from .leaderboard import pareto_front as pareto_front
 from .leaderboard import published_trial as published_trial
 from .leaderboard import ranked as ranked
 from .trial_record import Curves as Curves
+from .trial_record import Origin as Origin
 from .trial_record import Status as Status
 from .trial_record import TrialRecord as TrialRecord
 from .trial_record import differ_only_in as differ_only_in

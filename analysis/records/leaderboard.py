@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from analysis.records.json_document import JsonDocument
-from analysis.records.trial_record import Status, TrialRecord
+from analysis.records.trial_record import Origin, Status, TrialRecord
 from search_spaces.declaration import InvalidInput
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class LeaderboardRow(JsonDocument):
     """complete: trained to its own end. pruned: ended early by the study. failed: see `reason`."""
     published: bool
     """Whether the study ran the trial as the published config of the trial's architecture."""
+    origin: Origin | None
+    """Where the config comes from; see `TrialRecord.origin`."""
     val_rmse: float | None
     """Validation RMSE over all N x 37 values at the best epoch; null if no epoch ended."""
     best_epoch: int
@@ -63,6 +65,7 @@ class LeaderboardRow(JsonDocument):
             architecture=record.architecture,
             status=record.status,
             published=record.published,
+            origin=record.origin,
             val_rmse=record.val_rmse,
             best_epoch=record.best_epoch,
             epochs=record.epochs,

@@ -43,6 +43,7 @@ def leaderboard_table(board: "Leaderboard", noise_floor: str) -> Table:
     for row in board.trials:
         word = config_class(row.architecture).word_for_defaults()
         mark = f" ({word})" if row.published else ""
+        mark += f" ({row.origin})" if row.origin in ("recommended", "learned") else ""
         mark += " (not feasible)" if row.feasible is False else ""
         table.add_row(
             str(row.rank or "-"),

@@ -9,13 +9,20 @@ Methods that write to the study's folder raise OSError if the folder cannot be w
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from optuna.trial import FrozenTrial, TrialState
 
-from analysis.records import Curves, Status, TrialRecord
+from analysis.records import Curves, Origin, Status, TrialRecord
 from galaxytune.driver.optuna_journal import REASON, OptunaJournal, trial_id_of
-from galaxytune.sampling import BLAMED, drawn_as_published, drawn_config
+from galaxytune.sampling import (
+    BLAMED,
+    carried_over,
+    drawn_as_published,
+    drawn_config,
+    first_trials_of,
+    origin_of,
+)
 from galaxytune.study import Budget, CheckpointKeeper, StudyFolder, make_record
 from galaxytune.tracking import StudyObserver
 from search_spaces.declaration import TrainingProtocol
@@ -23,6 +30,14 @@ from trainables.files import append_line, one_line, read_json_lines, wait_for_di
 from trainables.training import EpochReport
 
 Proposal = tuple[str, TrainingProtocol]  # a trial's id and its config
+
+
+class _Drawn(NamedTuple):
+    """The config of a trial, whether the config is published, and where it comes from."""
+
+    config: TrainingProtocol
+    is_published: bool
+    origin: Origin
 
 
 class Ledger:
@@ -56,13 +71,19 @@ class Ledger:
         self._broken: str | None = None
         self._make_room_by: Callable[[], bool] | None = None
         self._keeper = CheckpointKeeper(folder, self.plan, self._records.values())
-        self._configs: dict[str, tuple[TrainingProtocol, bool]] = {}
-        self._journal = OptunaJournal(folder.journal_file, self.plan)
+        self._configs: dict[str, _Drawn] = {}
+        is_new = not folder.journal_file.exists()
+        first = first_trials_of(folder)
+        earlier = folder.earlier_trials()
+        self._journal = OptunaJournal(folder.journal_file, self.plan, first, earlier)
         self._unfinished = self._reconcile()
         self._budget = Budget(self.plan, self._records.values(), self._curves.values())
         for observer in self._observers:
             ended = list(self._records.values())
             observer.study_started(self.plan.trials, self.plan.longest_epochs, ended)
+        for carried in carried_over(folder).values() if is_new else ():
+            for sentence in carried.sentences():
+                self.note(sentence)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return {"folder": the folder} for Tune's snapshots; a resume reads only the folder."""
@@ -124,14 +145,14 @@ class Ledger:
 
     def config(self, trial_id: str) -> TrainingProtocol:
         """Return the config of a trial that was drawn; KeyError if no such trial was drawn."""
-        return self._drawn(trial_id)[0]
+        return self._drawn(trial_id).config
 
     def is_published(self, trial_id: str) -> bool:
         """Return whether a trial that was drawn has the published config of its architecture.
 
         KeyError if no such trial was drawn.
         """
-        return self._drawn(trial_id)[1]
+        return self._drawn(trial_id).is_published
 
     # changes to single trials
 
@@ -161,7 +182,7 @@ class Ledger:
         The trial's curve file is created if it does not exist. The observers are told that the
         trial starts.
         """
-        config, published = self._drawn(trial_id)
+        config, published, _ = self._drawn(trial_id)
         self._running[trial_id] = len(self._curves.get(trial_id, ()))
         self.folder.curve_file(trial_id).touch()  # shows `status` that the trial runs
         for observer in self._observers:
@@ -236,13 +257,14 @@ class Ledger:
         self, trial_id: str, status: Status, reason: str, config_failed: bool
     ) -> TrialRecord:
         """Make the record of a trial, write and keep it, and return it; see `finish`."""
-        config, published = self._drawn(trial_id)
+        config, published, origin = self._drawn(trial_id)
         record = make_record(
             self.plan,
             config,
             self._curves.get(trial_id, []),
             id=trial_id,
             published=published,
+            origin=origin,
             status=status,
             reason=reason,
             config_failed=config_failed,
@@ -402,9 +424,11 @@ class Ledger:
             del self._curves[trial_id]
             self.folder.forget(trial_id)
 
-    def _drawn(self, trial_id: str) -> tuple[TrainingProtocol, bool]:
-        """Return the config of a trial that was drawn, and whether the config is published."""
+    def _drawn(self, trial_id: str) -> "_Drawn":
+        """Return the config of a trial that was drawn, and where the config comes from."""
         if trial_id not in self._configs:
             frozen = self._journal.frozen(trial_id)
-            self._configs[trial_id] = drawn_config(frozen), drawn_as_published(frozen)
+            self._configs[trial_id] = _Drawn(
+                drawn_config(frozen), drawn_as_published(frozen), origin_of(frozen)
+            )
         return self._configs[trial_id]

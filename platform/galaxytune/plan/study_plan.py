@@ -45,6 +45,13 @@ def _as_names(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
 
 
+def _as_paths(given: Any) -> Any:
+    """Return a path as a list of one text, and a list of paths as texts; others unchanged."""
+    if isinstance(given, str | Path):
+        return [str(given)]
+    return [_as_text(one) for one in given] if isinstance(given, list | tuple) else given
+
+
 def _as_pack(given: Any) -> Any:
     """Return the value of `pack`: `auto`, `off` or a number from 2; else raise ValueError.
 
@@ -108,6 +115,8 @@ class StudyPlan(FrozenConfig):
     """Fix a hyperparameter: KEY=VALUE, or ARCHITECTURE.KEY=VALUE for one architecture."""
     search_only: Annotated[tuple[str, ...], BeforeValidator(_as_names)] = ()
     """Search this hyperparameter, and fix all that are not named here at their defaults."""
+    learn_from: Annotated[tuple[str, ...], BeforeValidator(_as_paths)] = ()
+    """Learn from this earlier study, its folder or its name: try its best configs first."""
     grid: Annotated[Grid, BeforeValidator(as_grid)] = ()
     """Train every combination of these values instead of a search: KEY=[VALUE, ...]."""
     cpus_per_trial: Annotated[float, Field(gt=0)] = 1.0

@@ -1,3 +1,4 @@
+from .carried_trials import CarriedTrials as CarriedTrials
 from .failure_aware_sampler import BLAMED as BLAMED
 from .gaussian_process import GaussianProcess as GaussianProcess
 from .optuna_internals import live_trial as live_trial
@@ -9,5 +10,8 @@ from .proposals import enqueue_first as enqueue_first
 from .proposals import enqueue_like as enqueue_like
 from .proposals import is_drawn as is_drawn
 from .proposals import known_draw as known_draw
+from .proposals import origin_of as origin_of
 from .proposals import user_attributes as user_attributes
 from .sampler import study_sampler as study_sampler
+from .stored_first_trials import carried_over as carried_over
+from .stored_first_trials import first_trials_of as first_trials_of
