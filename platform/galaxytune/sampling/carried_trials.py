@@ -38,6 +38,10 @@ class CarriedTrials:
             [[self._coordinate(axis, trial.values) for axis in axes] for trial in trials]
         ).reshape(len(trials), len(axes))
 
+    def configs(self) -> list[TrainingProtocol]:
+        """Return the N configs in this search space; what does not carry over has its default."""
+        return [self._config(coordinates) for coordinates in self.coordinates]
+
     def best(self) -> list[FirstTrial]:
         """Return the configs that were best in the earlier studies, at most five, best first.
 
