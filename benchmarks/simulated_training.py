@@ -5,7 +5,9 @@ data open, network built) and when it hands over its last report.
 """
 
 import json
+import math
 import os
+import random
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ MARKS = "marks.jsonl"
 EPOCHS = 3
 SECONDS_AN_EPOCH = 0.05
 NETWORK: dict[str, Any] = {"architecture": "simple_cnn", "width": 0.1, "batch_size": 32}
+_QUESTIONS = tuple(f"val_rmse_q{number}" for number in range(1, 12))
 _VALUES = ("val_rmse", "val_loss", "val_tree_residual", "train_rmse", "train_loss")
 
 
@@ -100,3 +103,15 @@ def environment(folder: Path) -> dict[str, str]:
     """The environment without what Ray and W&B put into it, the cache in a folder that goes."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "WANDB_"))}
     return kept | {"WANDB_MODE": "offline", "GALAXYTUNE_CACHE": str(folder / "cache")}
+
+
+def simulated_reports(trial: str, learning_rate: float, epochs: int) -> Iterator[dict[str, Any]]:
+    """Yield the reports of a trial whose RMSE depends on its learning rate and on chance.
+
+    The same trial has the same reports. The best learning rate is .001. A report has as many
+    numbers as that of a real epoch.
+    """
+    chance = random.Random(trial).gauss(0.0, 0.003)
+    level = 0.1 + 0.02 * abs(math.log10(learning_rate) + 3.0) + abs(chance)
+    for report in epoch_reports(level, epochs):
+        yield {**report, **dict.fromkeys(_QUESTIONS, report["val_rmse"]), "micro_batch": 32}

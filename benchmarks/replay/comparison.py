@@ -70,8 +70,7 @@ def times_to_target(
     for (method, num_workers), found in groups.items():
         times, random = known[method, num_workers], known[RANDOM, num_workers]
         random = {seed: min(time, budget) for seed, time in random.items()}
-        median = _median([*times.values()])
-        low, high = _interval(_resampled(times, len(targets)))
+        median, low, high = median_of(times, len(targets))
         speed_up, ratio_low, ratio_high = ratio_of(
             random, random if method == RANDOM else times, len(targets)
         )
@@ -109,6 +108,15 @@ def _median(times: Sequence[float] | NDArray[np.float64]) -> float:
 def target_of(targets: Sequence[float], seed: int) -> float:
     """The target of the landscape that the search with this seed is in."""
     return targets[seed % len(targets)]
+
+
+def median_of(times: Times, num_landscapes: int) -> tuple[float, float, float]:
+    """Return the median of the times and the ends of its 95 % interval.
+
+    Landscapes are resampled, each with its seeds; seeds, if there is one landscape.
+    """
+    median = _median([*times.values()])
+    return median, *_interval(_resampled(times, num_landscapes))
 
 
 def ratio_of(slow: Times, quick: Times, num_landscapes: int) -> tuple[float, float, float]:

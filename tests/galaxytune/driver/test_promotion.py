@@ -2,9 +2,9 @@
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
+from ray.tune.experiment import Trial
 
 from galaxytune.plan.stored_plan import write_plan
 from galaxytune.sampling.failure_aware_sampler import FailureAwareSampler
@@ -115,13 +115,13 @@ def test_who_is_to_go_on_and_was_not_yet_does_so_after_a_resume(begin_study: Beg
 def test_a_member_that_goes_on_elsewhere_is_no_longer_its_packs(begin_study: BeginStudy) -> None:
     driver = Driver(begin_study(trials=9, pack=3, set=ONE_HEAD, **HALVED), pack=3)
     pack = PackTask(tuple(driver.task(i) for i in driver.begin()))
-    trial = SimpleNamespace(trial_id="x", config={"task": pack}, status="RUNNING")
+    trial = Trial("x", config={"task": pack}, stub=True)
     members = [(m.trial_id, report_of(m.trial_id, 1).as_values()) for m in pack.members]
-    driver.scheduler.on_trial_result(None, trial, {"members": members})  # type: ignore[arg-type]
+    driver.scheduler.on_trial_result(None, trial, {"members": members})
     assert list(driver.promotion.rungs.paused) == ["00001", "00002"]
     driver.promotion.rungs.enter("90", curve([0.9]))  # now a third of three goes on
     assert driver.begin()[0] == "00001"
-    driver.scheduler.on_trial_complete(None, trial, {})  # type: ignore[arg-type]
+    driver.scheduler.on_trial_complete(None, trial, {})
     assert "00001" in driver.ledger.running and "00001" not in driver.ledger.records
     assert [r.id for r in driver.ledger.records.values()] == ["00000"]  # it alone was the pack's
 
@@ -129,12 +129,12 @@ def test_a_member_that_goes_on_elsewhere_is_no_longer_its_packs(begin_study: Beg
 def test_a_pack_comes_to_its_rung_together(begin_study: BeginStudy) -> None:
     driver = Driver(begin_study(trials=9, set=ONE_HEAD, **HALVED), pack=4)
     pack = PackTask(tuple(driver.task(i) for i in driver.begin()))
-    trial = SimpleNamespace(trial_id="x", config={"task": pack}, status="RUNNING")
+    trial = Trial("x", config={"task": pack}, stub=True)
     values = {"00000": 0.5, "00001": 0.1, "00002": 0.2, "00003": 0.3}
     members = [
         (i, report_of(i, 1).as_values() | {"val_rmse": value}) for i, value in values.items()
     ]
-    driver.scheduler.on_trial_result(None, trial, {"members": members})  # type: ignore[arg-type]
+    driver.scheduler.on_trial_result(None, trial, {"members": members})
     assert list(driver.ledger.running) == ["00000", "00001"]  # published; the best of three
 
 
