@@ -36,7 +36,8 @@ def learning(
     for number, rmse, rate in ((0, 0.1, 1e-3), (1, 0.08, 4e-3)):
         trial = record(number, rmse, epochs=4, learning_rate=rate, published=number == 0)
         append_line(old.records_file, trial.model_dump(mode="json"))
-        append_line(old.curve_file(trial.id), report_of(trial.id, 1).as_values())
+        values = report_of(trial.id, 1).as_values() | {"val_rmse": rmse}
+        append_line(old.curve_file(trial.id), values)
     return small_study(toy_npz, old.path.parent, name="new", trials=20, learn_from=["old"])
 
 
