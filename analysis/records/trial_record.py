@@ -83,6 +83,8 @@ class TrialRecord(BaseModel):
 
     Null if memory held a whole batch, or if the number was not reported.
     """
+    further_seed: bool = False
+    """Whether a search trained the config of one of its earlier trials again with another seed."""
 
     @property
     def val_rmse(self) -> float | None:

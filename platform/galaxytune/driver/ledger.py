@@ -59,6 +59,8 @@ class Ledger:
         self._configs: dict[str, tuple[TrainingProtocol, bool]] = {}
         self._journal = OptunaJournal(folder.journal_file, self.plan)
         self._unfinished = self._reconcile()
+        self._further = [r.id for r in self._records.values() if r.further_seed]
+        self._further += filter(self.is_further_seed, self._unfinished)
         self._budget = Budget(self.plan, self._records.values(), self._curves.values())
         for observer in self._observers:
             ended = list(self._records.values())
@@ -122,6 +124,16 @@ class Ledger:
         """The number of trials that were drawn, by this driver and by earlier drivers."""
         return self._journal.num_begun()
 
+    @property
+    def further_seeds(self) -> Sequence[str]:
+        """The ids of the trials with a further seed that were drawn (see `draw_again`)."""
+        return tuple(self._further)
+
+    @property
+    def device_share(self) -> float:
+        """The share of the plan's `max_device_hours` that is spent; 0 without this limit."""
+        return self._budget.device_share
+
     def config(self, trial_id: str) -> TrainingProtocol:
         """Return the config of a trial that was drawn; KeyError if no such trial was drawn."""
         return self._drawn(trial_id)[0]
@@ -132,6 +144,21 @@ class Ledger:
         KeyError if no such trial was drawn.
         """
         return self._drawn(trial_id)[1]
+
+    def is_further_seed(self, trial_id: str) -> bool:
+        """Return whether a trial that was drawn has the config of an earlier trial, but its seed.
+
+        KeyError if no such trial was drawn. All trials of a search itself have the plan's seed.
+        """
+        return not self.plan.grid and self.config(trial_id).seed != self.plan.seed
+
+    def is_trained_whole(self, trial_id: str) -> bool:
+        """Return whether halving never pauses a trial that was drawn.
+
+        The result is True for a published config and for a further seed. KeyError if no such trial
+        was drawn.
+        """
+        return self.is_published(trial_id) or self.is_further_seed(trial_id)
 
     # changes to single trials
 
@@ -145,7 +172,21 @@ class Ledger:
         """
         if self._journal.num_begun() >= self.plan.trials:
             return None
-        return trial_id_of(self._journal.ask(like=like))
+        trial_id = trial_id_of(self._journal.ask(like=like))
+        if self.is_further_seed(trial_id):
+            self._further.append(trial_id)
+        return trial_id
+
+    def draw_again(self, trial_id: str, seed: int) -> str | None:
+        """Draw a trial with the config of an earlier trial and another seed; return its id.
+
+        trial_id: the earlier trial, which was drawn. If a trial is queued already, that trial is
+        drawn first. None as in `draw`.
+        """
+        if self._journal.num_begun() < self.plan.trials and not self._journal.has_queued():
+            config, published = self._drawn(trial_id)
+            self._journal.enqueue_again(config, published=published, seed=seed)
+        return self.draw()
 
     def take_up(self, trial_id: str) -> None:
         """Remove a trial from the unfinished trials; ValueError if it is not among them."""
@@ -248,6 +289,7 @@ class Ledger:
             config_failed=config_failed,
             wandb_run_id=self._wandb_run_id(trial_id),
             retries=self._retries[trial_id],
+            further_seed=self.is_further_seed(trial_id),
         )
         if record.epochs:  # a trial with a record never reports its epochs again
             wait_for_disk(self.folder.curve_file(trial_id))

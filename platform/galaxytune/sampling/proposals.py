@@ -1,8 +1,9 @@
 """The configs of a study's trials: which are queued first, and how a trial gets its config.
 
 A search tries the published configs, then the recommended configs, then configs that the sampler
-draws. A grid tries its points only. The user attributes of a trial in Optuna hold the trial's
-whole config, so that a resumed study can read the config.
+draws, and in the end the best configs with further seeds. A grid tries its points only. The user
+attributes of a trial in Optuna hold the trial's whole config, so that a resumed study can read the
+config.
 """
 
 from typing import Any
@@ -16,6 +17,7 @@ from search_spaces.declaration import TrainingProtocol, config_from_values
 
 ARCHITECTURE = "architecture"
 _CONFIG, _PUBLISHED, _POINT = "config", "published", "grid_point"  # user attributes
+_SEED = "seed"  # the user attribute of a queued trial with a further seed
 
 
 def is_drawn(trial: FrozenTrial) -> bool:
@@ -118,6 +120,19 @@ def enqueue_like(study: optuna.Study, plan: StudyPlan, config: TrainingProtocol)
     study.enqueue_trial(_architecture_param(config, plan) | shared)
 
 
+def enqueue_again(
+    study: optuna.Study, plan: StudyPlan, config: TrainingProtocol, *, published: bool, seed: int
+) -> None:
+    """Queue a trial of a search with the config of an earlier trial and another seed.
+
+    config: the config of the earlier trial. published: what `drawn_as_published` returns for the
+    earlier trial. The config is drawn when the trial begins. OSError is raised if the disk
+    refuses.
+    """
+    params, _ = known_draw(config, plan)
+    study.enqueue_trial(params, user_attrs={_PUBLISHED: published, _SEED: seed})
+
+
 def known_draw(
     config: TrainingProtocol, plan: StudyPlan
 ) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
@@ -169,8 +184,11 @@ def _searched_config(trial: Trial, plan: StudyPlan) -> TrainingProtocol:
     architecture = plan.architectures[0]
     if len(plan.architectures) > 1:
         architecture = trial.suggest_categorical(ARCHITECTURE, plan.architectures)
-    is_published = bool(trial.user_attrs.get(_PUBLISHED))
-    return plan.spaces[architecture].draw(trial, published=is_published)
+    attributes = trial.user_attrs
+    config = plan.spaces[architecture].draw(trial, published=bool(attributes.get(_PUBLISHED)))
+    if _SEED not in attributes:
+        return config
+    return config.model_copy(update={"seed": attributes[_SEED]})
 
 
 def _grid_config(trial: Trial, plan: StudyPlan) -> TrainingProtocol:
