@@ -14,8 +14,9 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from analysis.records import Curves, Status, TrialRecord
+from galaxytune.driver.drawn_trials import DrawnTrials
 from galaxytune.driver.optuna_journal import REASON, OptunaJournal, trial_id_of
-from galaxytune.sampling import BLAMED, drawn_as_published, drawn_config
+from galaxytune.sampling import BLAMED
 from galaxytune.study import Budget, CheckpointKeeper, StudyFolder, make_record
 from galaxytune.tracking import StudyObserver
 from search_spaces.declaration import TrainingProtocol
@@ -33,6 +34,7 @@ class Ledger:
 
     folder: the study's folder.
     plan: the plan that the folder held when the ledger was made.
+    drawn: the trials that were drawn, with their configs.
     """
 
     def __init__(self, folder: StudyFolder, observers: Sequence[StudyObserver] = ()) -> None:
@@ -56,11 +58,12 @@ class Ledger:
         self._broken: str | None = None
         self._make_room_by: Callable[[], bool] | None = None
         self._keeper = CheckpointKeeper(folder, self.plan, self._records.values())
-        self._configs: dict[str, tuple[TrainingProtocol, bool]] = {}
         self._journal = OptunaJournal(folder.journal_file, self.plan)
+        self.drawn = DrawnTrials(self._journal)
         self._unfinished = self._reconcile()
-        self._further = [r.id for r in self._records.values() if r.further_seed]
-        self._further += filter(self.is_further_seed, self._unfinished)
+        seeds = (record.id for record in self._records.values() if record.further_seed)
+        for trial_id in (*seeds, *self._unfinished):
+            self.drawn.enter(trial_id)
         self._budget = Budget(self.plan, self._records.values(), self._curves.values())
         for observer in self._observers:
             ended = list(self._records.values())
@@ -125,40 +128,20 @@ class Ledger:
         return self._journal.num_begun()
 
     @property
-    def further_seeds(self) -> Sequence[str]:
-        """The ids of the trials with a further seed that were drawn (see `draw_again`)."""
-        return tuple(self._further)
-
-    @property
     def device_share(self) -> float:
         """The share of the plan's `max_device_hours` that is spent; 0 without this limit."""
         return self._budget.device_share
 
     def config(self, trial_id: str) -> TrainingProtocol:
         """Return the config of a trial that was drawn; KeyError if no such trial was drawn."""
-        return self._drawn(trial_id)[0]
+        return self.drawn.config(trial_id)
 
     def is_published(self, trial_id: str) -> bool:
         """Return whether a trial that was drawn has the published config of its architecture.
 
         KeyError if no such trial was drawn.
         """
-        return self._drawn(trial_id)[1]
-
-    def is_further_seed(self, trial_id: str) -> bool:
-        """Return whether a trial that was drawn has the config of an earlier trial, but its seed.
-
-        KeyError if no such trial was drawn. All trials of a search itself have the plan's seed.
-        """
-        return not self.plan.grid and self.config(trial_id).seed != self.plan.seed
-
-    def is_trained_whole(self, trial_id: str) -> bool:
-        """Return whether halving never pauses a trial that was drawn.
-
-        The result is True for a published config and for a further seed. KeyError if no such trial
-        was drawn.
-        """
-        return self.is_published(trial_id) or self.is_further_seed(trial_id)
+        return self.drawn.is_published(trial_id)
 
     # changes to single trials
 
@@ -173,8 +156,7 @@ class Ledger:
         if self._journal.num_begun() >= self.plan.trials:
             return None
         trial_id = trial_id_of(self._journal.ask(like=like))
-        if self.is_further_seed(trial_id):
-            self._further.append(trial_id)
+        self.drawn.enter(trial_id)
         return trial_id
 
     def draw_again(self, trial_id: str, seed: int) -> str | None:
@@ -184,7 +166,7 @@ class Ledger:
         drawn first. None as in `draw`.
         """
         if self._journal.num_begun() < self.plan.trials and not self._journal.has_queued():
-            config, published = self._drawn(trial_id)
+            config, published = self.config(trial_id), self.is_published(trial_id)
             self._journal.enqueue_again(config, published=published, seed=seed)
         return self.draw()
 
@@ -202,7 +184,7 @@ class Ledger:
         The trial's curve file is created if it does not exist. The observers are told that the
         trial starts.
         """
-        config, published = self._drawn(trial_id)
+        config, published = self.config(trial_id), self.is_published(trial_id)
         self._running[trial_id] = len(self._curves.get(trial_id, ()))
         self.folder.curve_file(trial_id).touch()  # shows `status` that the trial runs
         for observer in self._observers:
@@ -277,7 +259,7 @@ class Ledger:
         self, trial_id: str, status: Status, reason: str, config_failed: bool
     ) -> TrialRecord:
         """Make the record of a trial, write and keep it, and return it; see `finish`."""
-        config, published = self._drawn(trial_id)
+        config, published = self.config(trial_id), self.is_published(trial_id)
         record = make_record(
             self.plan,
             config,
@@ -289,7 +271,7 @@ class Ledger:
             config_failed=config_failed,
             wandb_run_id=self._wandb_run_id(trial_id),
             retries=self._retries[trial_id],
-            further_seed=self.is_further_seed(trial_id),
+            further_seed=self.drawn.is_further_seed(trial_id),
         )
         if record.epochs:  # a trial with a record never reports its epochs again
             wait_for_disk(self.folder.curve_file(trial_id))
@@ -443,10 +425,3 @@ class Ledger:
         for trial_id in [i for i in self._curves if i not in self._records]:
             del self._curves[trial_id]
             self.folder.forget(trial_id)
-
-    def _drawn(self, trial_id: str) -> tuple[TrainingProtocol, bool]:
-        """Return the config of a trial that was drawn, and whether the config is published."""
-        if trial_id not in self._configs:
-            frozen = self._journal.frozen(trial_id)
-            self._configs[trial_id] = drawn_config(frozen), drawn_as_published(frozen)
-        return self._configs[trial_id]

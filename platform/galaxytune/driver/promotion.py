@@ -68,7 +68,7 @@ class Promotion:
 
         A trial that never pauses is not entered. KeyError if the ledger has no curve of the trial.
         """
-        if not self.ledger.is_trained_whole(trial_id):
+        if not self.ledger.drawn.is_trained_whole(trial_id):
             self.rungs.enter(trial_id, self.ledger.curves[trial_id])
 
     def passes(self, trial_id: str) -> bool:
@@ -77,7 +77,7 @@ class Promotion:
         The result is True if the latest epoch has no rung, or if the trial never pauses.
         """
         epoch = len(self.ledger.curves[trial_id])
-        return self.ledger.is_trained_whole(trial_id) or self.rungs.may_pass(trial_id, epoch)
+        return self.ledger.drawn.is_trained_whole(trial_id) or self.rungs.may_pass(trial_id, epoch)
 
     def pause(self, trial_id: str) -> None:
         """Pause a running trial after its latest epoch; end all paused trials that are hopeless.
@@ -140,7 +140,7 @@ class Promotion:
         if is_enough or num_whole <= self._num_measured:
             return
         epochs = rung_epochs(self._first_grace, plan.longest_epochs, plan.reduction_factor)
-        further = set(ledger.further_seeds)
+        further = set(ledger.drawn.further_seeds)
         values = [
             values_at_rungs(curve, epochs, is_whole=trial_id in complete)
             for trial_id, curve in ledger.curves.items()
@@ -229,7 +229,7 @@ class Promotion:
         """
         record = self.ledger.records.get(trial_id)
         if record is None:
-            return not self.ledger.is_trained_whole(trial_id)
+            return not self.ledger.drawn.is_trained_whole(trial_id)
         was_cut_off = record.status == "pruned" and not record.reason.startswith(_STOPPED)
         return not (record.published or record.further_seed or was_cut_off)
 

@@ -37,12 +37,12 @@ class SeedRace:
         the plan keeps no trials for the race.
         """
         plan, ledger = self.ledger.plan, self.ledger
-        most = most_seed_trials(plan) - len(ledger.further_seeds)
+        most = most_seed_trials(plan) - len(ledger.drawn.further_seeds)
         num_undrawn = plan.trials - ledger.num_begun
         is_late = ledger.device_share >= 1 - plan.seed_share
         if most < 1 or num_undrawn < 1 or not (num_undrawn <= most or is_late):
             return False  # without a look at every trial
-        left = self._num_trials() - len(ledger.further_seeds)
+        left = self._num_trials() - len(ledger.drawn.further_seeds)
         return left > 0 and (num_undrawn <= left or is_late)
 
     def draw(self, like: TrainingProtocol | None = None) -> str | None:
@@ -63,7 +63,7 @@ class SeedRace:
             return None
         leaders = leaders_of(
             ledger.records.values(),
-            [ledger.config(trial_id) for trial_id in ledger.further_seeds],
+            [ledger.config(trial_id) for trial_id in ledger.drawn.further_seeds],
             num_trials=self._num_trials(),
         )
         left = left_in_race(leaders)
@@ -74,7 +74,7 @@ class SeedRace:
     def _num_trials(self) -> int:
         """Return the number of trials that the race may have in all, drawn or not."""
         ledger = self.ledger
-        further = set(ledger.further_seeds)
+        further = set(ledger.drawn.further_seeds)
         epochs = sum(len(curve) for i, curve in ledger.curves.items() if i not in further)
         return num_seed_trials(ledger.plan, epochs)
 

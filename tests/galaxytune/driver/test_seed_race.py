@@ -160,8 +160,8 @@ def test_a_resumed_study_continues_its_race(begin_study: BeginStudy) -> None:
     (begun,) = driver.begin()
     driver.ledger.record_epoch(begun, driver.report(begun, 1))  # then the driver dies
     resumed = Trainer(cut)
-    assert resumed.ledger.unfinished == (begun,) and resumed.ledger.is_further_seed(begun)
-    assert resumed.ledger.further_seeds == ("00016", "00017")
+    assert resumed.ledger.unfinished == (begun,) and resumed.ledger.drawn.is_further_seed(begun)
+    assert resumed.ledger.drawn.further_seeds == ["00016", "00017"]
     resumed.run()
     assert_whole(cut)
     assert further(cut) == further(whole) and len(further(cut)) == 4
@@ -176,7 +176,7 @@ def test_a_seed_that_was_queued_when_the_driver_died_is_trained(begin_study: Beg
     resumed = Trainer(folder)
     assert resumed.begin() == ["00016"]
     assert resumed.ledger.config("00016") == config.model_copy(update={"seed": 500})
-    assert resumed.ledger.further_seeds == ("00016",)
+    assert resumed.ledger.drawn.further_seeds == ["00016"]
 
 
 def test_a_race_goes_on_after_its_journal_was_damaged(begin_study: BeginStudy) -> None:
@@ -188,7 +188,7 @@ def test_a_race_goes_on_after_its_journal_was_damaged(begin_study: BeginStudy) -
         journal.write(b"{damaged")
     resumed = Trainer(folder)
     assert folder.journal_file.with_name("optuna.journal.damaged-1").exists()
-    assert resumed.ledger.further_seeds == ("00016", "00017")
+    assert resumed.ledger.drawn.further_seeds == ["00016", "00017"]
     resumed.run()
     assert_whole(folder)
     assert [seed for _, seed in further(folder)] == [500, 500, 501, 501]
@@ -271,7 +271,7 @@ def test_no_trial_begins_while_fewer_than_two_are_complete_and_some_run(
     assert driver.begin() == []
     driver.train(begun[1])
     (seed,) = driver.begin()
-    assert driver.ledger.is_further_seed(seed)
+    assert driver.ledger.drawn.is_further_seed(seed)
 
 
 def test_a_seed_that_fails_is_not_trained_again(begin_study: BeginStudy) -> None:
@@ -318,7 +318,7 @@ def test_a_published_config_is_trained_again_as_it_was(begin_study: BeginStudy) 
     ledger = Ledger(begin_study(**WHOLE, **names))
     first = [ledger.draw() for _ in range(16)]
     again = ledger.draw_again(first[1] or "", 500)
-    assert again == "00016" and ledger.is_published(again) and ledger.is_trained_whole(again)
+    assert again == "00016" and ledger.is_published(again) and ledger.drawn.is_trained_whole(again)
     assert ledger.config(again) == ledger.config("00001").model_copy(update={"seed": 500})
     drawn = ledger.draw_again("00015", 501)
     assert ledger.config(drawn or "") == ledger.config("00015").model_copy(update={"seed": 501})

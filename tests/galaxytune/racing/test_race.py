@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analysis.records import TrialRecord
+from analysis.records import Status, TrialRecord
 from galaxytune.racing.race import Leader, leaders_of, left_in_race, next_seed
 from tests.support.records import record
 
@@ -16,7 +16,7 @@ def searched(*rmses: float) -> list[TrialRecord]:
 
 def further(number: int, of: int, seed: int, rmse: float | None) -> TrialRecord:
     """The trial `number`, which has the config of trial `of` with another seed."""
-    status = "failed" if rmse is None else "complete"
+    status: Status = "failed" if rmse is None else "complete"
     made = record(number, rmse, status=status, learning_rate=RATES[of], seed=seed)
     return made.model_copy(update={"further_seed": True})
 
