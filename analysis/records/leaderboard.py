@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from analysis.records.json_document import JsonDocument
-from analysis.records.seed_groups import best_place, config_key, mean_rmse, seed_groups
+from analysis.records.seed_groups import best_place, key_without_seed, mean_rmse, seed_groups
 from analysis.records.trial_record import Status, TrialRecord
 from search_spaces.declaration import InvalidInput
 
@@ -217,7 +217,7 @@ def make_leaderboard(records: Mapping[str, Sequence[TrialRecord]]) -> Leaderboar
             study=study,
             rank=rank,
             pareto=id(record) in front,
-            seeds=[trials[p] for p in groups.get((study, config_key(record.config)), ())],
+            seeds=[trials[p] for p in groups.get((study, key_without_seed(record.config)), ())],
         )
         for rank, (study, record) in enumerate(owners, start=1)
     ]

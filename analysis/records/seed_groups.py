@@ -7,7 +7,7 @@ from analysis.records.trial_record import TrialRecord
 from search_spaces.declaration import TrainingProtocol
 
 
-def config_key(config: TrainingProtocol) -> str:
+def key_without_seed(config: TrainingProtocol) -> str:
     """Return a text that is the same for two configs exactly if they differ only in the seed."""
     return config.model_dump_json(exclude={"seed"})
 
@@ -19,14 +19,14 @@ def seed_groups(
 
     records: ended trials. studies: the name of each trial's study; without names all trials are of
     one study, unless their ids are STUDY/NUMBER. The keys of the result are the study and what
-    `config_key` returns. A place is an index of `records`. Trials that are not complete or have no
-    RMSE are left out.
+    `key_without_seed` returns. A place is an index of `records`. Trials that are not complete or
+    have no RMSE are left out.
     """
     groups: dict[tuple[str, str], list[int]] = {}
     for place, record in enumerate(records):
         if record.status == "complete" and record.val_rmse is not None:
             study = studies[place] if studies else record.id.rpartition("/")[0]
-            groups.setdefault((study, config_key(record.config)), []).append(place)
+            groups.setdefault((study, key_without_seed(record.config)), []).append(place)
     return groups
 
 

@@ -10,7 +10,7 @@ race models and configs in this way.)
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.records import TrialRecord, config_key, ranked
+from analysis.records import TrialRecord, key_without_seed, ranked
 from analysis.statistics import SURE, seed_p_values
 from search_spaces.declaration import TrainingProtocol
 
@@ -66,14 +66,14 @@ def leaders_of(
         if len(chosen) == max(2, min(MOST_LEADERS, num_trials // 2)) or not is_near:
             break
         if record.feasible == order[0].feasible:
-            chosen.setdefault(config_key(record.config), record)
+            chosen.setdefault(key_without_seed(record.config), record)
     rmses = {key: {r.config.seed: r.val_rmse or 0.0} for key, r in chosen.items()}
     for record in records:
         if record.further_seed and record.status == "complete" and record.val_rmse is not None:
-            rmses.get(config_key(record.config), {})[record.config.seed] = record.val_rmse
+            rmses.get(key_without_seed(record.config), {})[record.config.seed] = record.val_rmse
     given: dict[str, set[int]] = {key: set() for key in chosen}
     for config in further:
-        given.get(config_key(config), set()).add(config.seed)
+        given.get(key_without_seed(config), set()).add(config.seed)
     return [Leader(r.id, rmses[key], frozenset(given[key])) for key, r in chosen.items()]
 
 

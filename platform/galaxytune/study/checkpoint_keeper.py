@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from analysis.records import TrialRecord, config_key, ranked
+from analysis.records import TrialRecord, key_without_seed, ranked
 from galaxytune.plan import StudyPlan
 from galaxytune.racing import MOST_LEADERS, most_seed_trials
 from galaxytune.study.folder import StudyFolder
@@ -92,9 +92,11 @@ class CheckpointKeeper:
         new: trials that have ended. known: trials among which those of the same configs are found,
         the new trials included.
         """
-        keys = {config_key(r.config) for r in new if r.further_seed and r.status == "complete"}
+        keys = {
+            key_without_seed(r.config) for r in new if r.further_seed and r.status == "complete"
+        }
         for record in known if keys else ():
-            key = config_key(record.config)
+            key = key_without_seed(record.config)
             group = self._raced.setdefault(key, []) if key in keys else []
             if record.status == "complete" and record not in group:
                 group.append(record)

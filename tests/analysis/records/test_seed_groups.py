@@ -1,6 +1,6 @@
 """Which trial is the best where configs were trained with several seeds."""
 
-from analysis.records import TrialRecord, best_trial, config_key, make_leaderboard, ranked
+from analysis.records import TrialRecord, best_trial, key_without_seed, make_leaderboard, ranked
 from analysis.records.seed_groups import raced_groups
 from tests.support.records import record
 
@@ -73,5 +73,5 @@ def test_seeds_of_two_studies_are_not_counted_together() -> None:
 
 
 def test_the_key_of_a_config_leaves_out_the_seed_alone() -> None:
-    key = config_key(LUCKY[0].config)
-    assert key == config_key(LUCKY[1].config) != config_key(STEADY[0].config)
+    key = key_without_seed(LUCKY[0].config)
+    assert key == key_without_seed(LUCKY[1].config) != key_without_seed(STEADY[0].config)

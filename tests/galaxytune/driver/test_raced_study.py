@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.records import best_trial, config_key, mean_rmse
+from analysis.records import best_trial, key_without_seed, mean_rmse
 from galaxytune.driver.run import run_study
 from galaxytune.models.export import export_best
 from galaxytune.study.results import outcome_lines
@@ -28,11 +28,11 @@ def test_a_race_survives_its_driver_and_its_best_config_is_exported(
     assert {r.config.seed for r in records if not r.further_seed} == {0}
     groups: dict[str, list[int]] = {}
     for seed in seeds:
-        groups.setdefault(config_key(seed.config), []).append(seed.config.seed)
+        groups.setdefault(key_without_seed(seed.config), []).append(seed.config.seed)
     assert {len(set(g)) for g in groups.values()} == {len(g) for g in groups.values()}
     assert len(groups) == 2 and min(len(g) for g in groups.values()) >= 1
     assert len({r.val_rmse for r in seeds}) == len(seeds)  # each seed is another training
     best = best_trial(records)
-    alike = [r for r in records if config_key(r.config) == config_key(best.config)]
+    alike = [r for r in records if key_without_seed(r.config) == key_without_seed(best.config)]
     assert f"{mean_rmse(alike):.4f} over {len(alike)} seeds" in outcome_lines(folder)[1]
     assert export_best(folder, tmp_path / "best").id == best.id

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from analysis.records import TrialRecord, best_trial, config_key
+from analysis.records import TrialRecord, best_trial, key_without_seed
 from galaxytune.driver.ledger import Ledger
 from galaxytune.study.creation import change_plan
 from galaxytune.study.folder import StudyFolder
@@ -36,7 +36,7 @@ def in_order(step: float) -> Value:
     known: dict[str, int] = {}
 
     def value(config: TrainingProtocol) -> float:
-        return 0.1 + step * known.setdefault(config_key(config), len(known))
+        return 0.1 + step * known.setdefault(key_without_seed(config), len(known))
 
     return value
 
@@ -74,7 +74,9 @@ class Trainer(Driver):
 
 def further(folder: StudyFolder) -> list[tuple[str, int]]:
     """The configs and seeds of the trials with a further seed, in the order of their ends."""
-    return [(config_key(r.config), r.config.seed) for r in folder.records() if r.further_seed]
+    return [
+        (key_without_seed(r.config), r.config.seed) for r in folder.records() if r.further_seed
+    ]
 
 
 def leaders(folder: StudyFolder) -> list[TrialRecord]:
@@ -92,7 +94,7 @@ def test_the_last_fifth_trains_the_two_best_with_the_same_two_seeds(
     records = folder.records()
     assert [r.config.seed for r in records] == [3] * 16 + [503, 503, 504, 504]
     assert [r.further_seed for r in records] == [False] * 16 + [True] * 4
-    first, second = (config_key(r.config) for r in leaders(folder)[:2])
+    first, second = (key_without_seed(r.config) for r in leaders(folder)[:2])
     assert further(folder) == [(first, 503), (second, 503), (first, 504), (second, 504)]
     assert {r.epochs for r in records} == {9}
     names = " and ".join(r.id for r in leaders(folder)[:2])
