@@ -20,6 +20,7 @@ from galaxytune.plan import FirstTrial, StudyPlan
 from galaxytune.sampling import (
     BLAMED,
     draw_config,
+    enqueue_again,
     enqueue_first,
     enqueue_like,
     is_drawn,
@@ -136,7 +137,7 @@ class OptunaJournal:
         then has the same values of all hyperparameters that decide the shape of a network. None
         for no such condition.
         """
-        if like is not None and not self._has_queued():
+        if like is not None and not self.has_queued():
             enqueue_like(self.study, self.plan, like)
         num_begun, self._num_begun = self.num_begun(), None  # stays None if the disk refuses
         with _quiet_optuna():
@@ -146,7 +147,14 @@ class OptunaJournal:
         self._num_begun = num_begun + 1
         return trial.number
 
-    def _has_queued(self) -> bool:
+    def enqueue_again(self, config: TrainingProtocol, *, published: bool, seed: int) -> None:
+        """Queue a trial with the config of an earlier trial and another seed.
+
+        published: whether the earlier trial was drawn as the published config.
+        """
+        enqueue_again(self.study, self.plan, config, published=published, seed=seed)
+
+    def has_queued(self) -> bool:
         """Return whether a trial is queued."""
         return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 

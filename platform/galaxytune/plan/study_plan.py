@@ -25,6 +25,7 @@ CHANGEABLE = (
     "max_device_hours",
     "target_rmse",
     "plateau_trials",
+    "seed_share",
     "max_silence_minutes",
     "max_retries",
     "keep_checkpoints",
@@ -153,6 +154,8 @@ class StudyPlan(FrozenConfig):
     """Train several trials as one: at most N, none with `off`, a measured number with `auto`."""
     grace_epochs: Annotated[int, Field(ge=1)] | None = None
     """Pause no trial before this epoch. Default: the study measures the right epoch."""
+    seed_share: Annotated[float, Field(ge=0, le=0.5)] = 0.2
+    """Keep this share of the trials for further seeds of the best configs, 0 for none."""
 
     @model_validator(mode="before")
     @classmethod

@@ -6,6 +6,7 @@ from .optuna_internals import storage_id as storage_id
 from .proposals import draw_config as draw_config
 from .proposals import drawn_as_published as drawn_as_published
 from .proposals import drawn_config as drawn_config
+from .proposals import enqueue_again as enqueue_again
 from .proposals import enqueue_first as enqueue_first
 from .proposals import enqueue_like as enqueue_like
 from .proposals import is_drawn as is_drawn

@@ -1,8 +1,8 @@
 """The configs of a study's trials: which are queued first, and how a trial gets its config.
 
-A search tries its first trials (see `first_trials`), then configs that the sampler draws. A grid
-tries its points only. The user attributes of a trial in Optuna hold the trial's whole config, so
-that a resumed study can read the config.
+A search tries its first trials (see `first_trials`), then configs that the sampler draws, and in
+the end the best configs with further seeds. A grid tries its points only. The user attributes of a
+trial in Optuna hold the trial's whole config, so that a resumed study can read the config.
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,9 @@ from galaxytune.plan import FirstTrial, StudyPlan, first_trials, grid_choices
 from search_spaces.declaration import TrainingProtocol, config_from_values
 
 ARCHITECTURE = "architecture"
-# user attributes
+# user attributes; the last one is that of a queued trial with a further seed
 _CONFIG, _PUBLISHED, _POINT, _ORIGIN = "config", "published", "grid_point", "origin"
+_SEED = "seed"
 
 
 def is_drawn(trial: FrozenTrial) -> bool:
@@ -52,9 +53,12 @@ def drawn_as_published(trial: FrozenTrial) -> bool:
 def origin_of(trial: FrozenTrial) -> Origin:
     """Return where the config of a trial that was drawn comes from.
 
-    The result is `published`, `learned` or `recommended` for the first trials of a search, `grid`
-    for a point of a grid, and `drawn` for a config that the sampler drew.
+    The result is `published`, `learned` or `recommended` for the first trials of a search, `seed`
+    for the config of an earlier trial with a further seed, `grid` for a point of a grid, and
+    `drawn` for a config that the sampler drew.
     """
+    if _SEED in trial.user_attrs:
+        return "seed"
     if drawn_as_published(trial):
         return "published"
     if _POINT in trial.user_attrs:
@@ -135,6 +139,19 @@ def enqueue_like(study: optuna.Study, plan: StudyPlan, config: TrainingProtocol)
     study.enqueue_trial(_architecture_param(config, plan) | shared)
 
 
+def enqueue_again(
+    study: optuna.Study, plan: StudyPlan, config: TrainingProtocol, *, published: bool, seed: int
+) -> None:
+    """Queue a trial of a search with the config of an earlier trial and another seed.
+
+    config: the config of the earlier trial. published: what `drawn_as_published` returns for the
+    earlier trial. The config is drawn when the trial begins. OSError is raised if the disk
+    refuses.
+    """
+    params, _ = known_draw(config, plan)
+    study.enqueue_trial(params, user_attrs={_PUBLISHED: published, _SEED: seed})
+
+
 def known_draw(
     config: TrainingProtocol, plan: StudyPlan
 ) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
@@ -186,8 +203,11 @@ def _searched_config(trial: Trial, plan: StudyPlan) -> TrainingProtocol:
     architecture = plan.architectures[0]
     if len(plan.architectures) > 1:
         architecture = trial.suggest_categorical(ARCHITECTURE, plan.architectures)
-    is_published = bool(trial.user_attrs.get(_PUBLISHED))
-    return plan.spaces[architecture].draw(trial, published=is_published)
+    attributes = trial.user_attrs
+    config = plan.spaces[architecture].draw(trial, published=bool(attributes.get(_PUBLISHED)))
+    if _SEED not in attributes:
+        return config
+    return config.model_copy(update={"seed": attributes[_SEED]})
 
 
 def _grid_config(trial: Trial, plan: StudyPlan) -> TrainingProtocol:

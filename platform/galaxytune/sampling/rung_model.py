@@ -37,7 +37,7 @@ _SLOPE, _SLOPE_DEVIATION, _SLOPE_NOISE, _SLOPE_BOUNDS = 0.8, 0.3, 0.5, (0.0, 1.5
 class PriorMean(Protocol):
     """The prior mean of configs: maps inputs [M, C] to logarithms of RMSEs [M, R] at R rungs."""
 
-    def __call__(self, inputs: Array) -> Array:
+    def __call__(self, inputs: Array, /) -> Array:
         """Return the prior means [M, R]; a constant may be added to the means of a rung."""
 
 

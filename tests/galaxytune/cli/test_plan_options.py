@@ -56,6 +56,7 @@ GIVEN: dict[str, tuple[list[str], Any]] = {
     "reduction_factor": (["--reduction-factor", "4"], 4),
     "pack": (["--pack", "3"], 3),
     "grace_epochs": (["--grace-epochs", "2"], 2),
+    "seed_share": (["--seed-share", "0"], 0.0),
 }  # fmt: skip
 
 

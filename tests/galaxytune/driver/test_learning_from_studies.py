@@ -7,23 +7,12 @@ import pytest
 
 from galaxytune.driver.ledger import Ledger
 from galaxytune.study import StudyFolder
-from galaxytune.tracking import StudyObserver
 from search_spaces.simple_cnn import Config as SimpleCnn
 from tests.support.misbehaving import report_of
+from tests.support.observers import Notes
 from tests.support.records import record
 from tests.support.studies import BeginStudy, small_study
 from trainables.files import append_line
-
-
-class Notes(StudyObserver):
-    """An observer that keeps the sentences on the study."""
-
-    def __init__(self) -> None:
-        self.sentences: list[str] = []
-
-    def study_noted(self, sentence: str) -> None:
-        """Keep a sentence."""
-        self.sentences.append(sentence)
 
 
 @pytest.fixture
@@ -41,7 +30,7 @@ def learning(
     return small_study(toy_npz, old.path.parent, name="new", trials=20, learn_from=["old"])
 
 
-def draw(ledger: Ledger, count: int) -> list[dict[str, Any]]:
+def draw(ledger: Ledger, count: int) -> list[tuple[Any, ...]]:
     """Hand out and end `count` trials; return their origin, learning rate and dropout."""
     found = []
     for _ in range(count):
@@ -82,7 +71,8 @@ def test_a_resumed_study_goes_on_in_the_order_in_which_it_began(
 
 
 def test_what_carries_over_is_said_once(learning: StudyFolder) -> None:
-    first, second = Notes(), Notes()
+    first: Any = Notes()
+    second: Any = Notes()
     Ledger(learning, [first])
     Ledger(learning, [second])
     (sentence,) = first.sentences
