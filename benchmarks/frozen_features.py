@@ -19,7 +19,7 @@ from search_spaces.declaration import config_from_values
 from trainables.device import training_device
 from trainables.galaxies import open_galaxies, split_galaxies
 from trainables.training import TrainingRun
-from trainables.training.training_run import initial_network
+from trainables.training.beginning import initial_network
 
 STILL = {"rotation_degrees": 0, "shift_fraction": 0, "zoom_fraction": 0}
 

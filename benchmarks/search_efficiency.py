@@ -15,6 +15,10 @@ benchmarks/replay/curve_forest.py. A search that was simulated is kept in FOLDER
 call that was broken off goes on; where code has changed since, it needs another FOLDER. The ratios
 come last.
 
+`--learn-from` names recordings of other networks or galaxies. The method `galaxytune, taught`
+learns from them as from earlier studies, and `galaxytune, misled` learns from the same configs
+with reversed merits.
+
 Syne Tune's ASHA, MOBSTER and HyperTune are asked where the python of another environment is
 given, made with `pip install "syne-tune[gpsearchers]==0.13.0"` for Python 3.11: 0.14 and later
 have neither MOBSTER nor HyperTune. These two take a second and more a proposal: their models'
@@ -43,6 +47,7 @@ from benchmarks.replay.comparison import (
     write_csv,
 )
 from benchmarks.replay.curve_forest import CurveForest
+from benchmarks.replay.earlier_recordings import earlier_recordings
 from benchmarks.replay.methods import OURS, RANDOM, SLOW, makers
 from benchmarks.replay.recorded_curves import RecordedCurves
 from benchmarks.replay.regret_figure import regret_figure
@@ -120,14 +125,20 @@ def random_targets(
 def compare(arguments: argparse.Namespace, folder: Path) -> None:
     """Simulate what is missing and report."""
     landscape = Landscape(
-        arguments.curves, arguments.metric, arguments.source, num_variants=arguments.landscapes
+        arguments.curves,
+        arguments.metric,
+        arguments.source,
+        num_variants=arguments.landscapes,
+        learn_from=tuple(arguments.learn_from),
     )
     recorded = landscape.read()
     describe(recorded, landscape)
     training = seconds_per_training(recorded)
     budget = arguments.trials * training
     runs = Runs(folder / "runs.jsonl", landscape, arguments.syne_tune)
-    methods = [m for m in makers(arguments.syne_tune) if m in (arguments.methods or [m])]
+    earlier = earlier_recordings(landscape.learn_from, landscape.metric)
+    known = makers(arguments.syne_tune, earlier)
+    methods = [m for m in known if m in (arguments.methods or [m])]
     outcomes = runs.get(
         searches([RANDOM], arguments.workers, arguments.seeds, budget), arguments.processes
     )
@@ -170,6 +181,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--target-seeds", type=int, default=10, help="of random search, in each")
     parser.add_argument("--course", type=float, default=30, help="trainings that are drawn")
     parser.add_argument("--methods", nargs="+", help="default: all")
+    parser.add_argument("--learn-from", type=Path, nargs="+", default=[], help="recordings")
     parser.add_argument("--metric", default="val_rmse", help="a column of the recording")
     parser.add_argument("--source", choices=("forest", "nearest"), default="forest")
     parser.add_argument("--syne-tune", type=Path, help="the python that has Syne Tune 0.13")

@@ -35,6 +35,7 @@ ROOMS = {
         ["cluster"],
         ["sampling"],
         ["study"],
+        ["racing"],
         ["plan"],
         ["halving"],
         ["errors"],

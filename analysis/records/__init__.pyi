@@ -13,7 +13,11 @@ from .leaderboard import make_leaderboard as make_leaderboard
 from .leaderboard import pareto_front as pareto_front
 from .leaderboard import published_trial as published_trial
 from .leaderboard import ranked as ranked
+from .seed_groups import key_without_seed as key_without_seed
+from .seed_groups import mean_rmse as mean_rmse
+from .seed_groups import raced_groups as raced_groups
 from .trial_record import Curves as Curves
+from .trial_record import Origin as Origin
 from .trial_record import Status as Status
 from .trial_record import TrialRecord as TrialRecord
 from .trial_record import differ_only_in as differ_only_in

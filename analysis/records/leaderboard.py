@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from analysis.records.json_document import JsonDocument
-from analysis.records.trial_record import Status, TrialRecord
+from analysis.records.seed_groups import best_place, key_without_seed, mean_rmse, seed_groups
+from analysis.records.trial_record import Origin, Status, TrialRecord
 from search_spaces.declaration import InvalidInput
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class LeaderboardRow(JsonDocument):
     """complete: trained to its own end. pruned: ended early by the study. failed: see `reason`."""
     published: bool
     """Whether the study ran the trial as the published config of the trial's architecture."""
+    origin: Origin | None
+    """Where the config comes from; see `TrialRecord.origin`."""
     val_rmse: float | None
     """Validation RMSE over all N x 37 values at the best epoch; null if no epoch ended."""
     best_epoch: int
@@ -47,14 +50,30 @@ class LeaderboardRow(JsonDocument):
     """Why the trial ended, in words."""
     config: dict[str, Any]
     """The values of the trial's config by field name."""
+    num_seeds: int = 0
+    """Number of complete trials of the study whose configs differ from this one in the seed only.
+
+    The trial itself counts if it is complete.
+    """
+    mean_val_rmse: float | None = None
+    """Mean validation RMSE of the trials that `num_seeds` counts; null if there are none."""
 
     @classmethod
-    def of(cls, record: TrialRecord, *, study: str, rank: int, pareto: bool) -> Self:
+    def of(
+        cls,
+        record: TrialRecord,
+        *,
+        study: str,
+        rank: int,
+        pareto: bool,
+        seeds: Sequence[TrialRecord] = (),
+    ) -> Self:
         """Build the row of one trial.
 
         record: the trial's record. study: name of the trial's study. rank: position of the trial
         in the leaderboard, from 1; the row of a failed trial has the rank None. pareto: True if
-        the trial is on the Pareto front of all trials of the leaderboard.
+        the trial is on the Pareto front of all trials of the leaderboard. seeds: the complete
+        trials of the study that have the trial's config with any seed.
         """
         return cls(
             rank=None if record.status == "failed" else rank,
@@ -63,6 +82,7 @@ class LeaderboardRow(JsonDocument):
             architecture=record.architecture,
             status=record.status,
             published=record.published,
+            origin=record.origin,
             val_rmse=record.val_rmse,
             best_epoch=record.best_epoch,
             epochs=record.epochs,
@@ -72,6 +92,8 @@ class LeaderboardRow(JsonDocument):
             device_seconds=record.device_seconds,
             reason=record.reason,
             config=record.config.model_dump(mode="json"),
+            num_seeds=len(seeds),
+            mean_val_rmse=mean_rmse(seeds) if seeds else None,
         )
 
 
@@ -120,8 +142,14 @@ def ranked(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     Failed trials are last. Within each of these groups, trials that break the study's limit on the
     tree residual are after all others. Then the lower validation RMSE is first, and a trial
     without an epoch is last. Equal trials are in the order of their ids.
+
+    If the study has trained its best configs with further seeds, the best trial is that of the
+    config with the lowest mean over its seeds (see `best_place`), and stands before all others.
     """
-    return sorted(records, key=_merit)
+    order = sorted(records, key=_merit)
+    if order:
+        order.insert(0, order.pop(best_place(order)))
+    return order
 
 
 def best_trial(records: Iterable[TrialRecord]) -> TrialRecord:
@@ -179,9 +207,21 @@ def make_leaderboard(records: Mapping[str, Sequence[TrialRecord]]) -> Leaderboar
     leaderboard has no rows.
     """
     owners = [(study, record) for study, trials in records.items() for record in trials]
-    front = {id(record) for record in pareto_front(record for _, record in owners)}
+    owners.sort(key=lambda owner: _merit(owner[1]))
+    if owners:
+        place = best_place([record for _, record in owners], [study for study, _ in owners])
+        owners.insert(0, owners.pop(place))
+    trials = [record for _, record in owners]
+    front = {id(record) for record in pareto_front(trials)}
+    groups = seed_groups(trials, [study for study, _ in owners])
     rows = [
-        LeaderboardRow.of(record, study=study, rank=rank, pareto=id(record) in front)
-        for rank, (study, record) in enumerate(sorted(owners, key=lambda o: _merit(o[1])), start=1)
+        LeaderboardRow.of(
+            record,
+            study=study,
+            rank=rank,
+            pareto=id(record) in front,
+            seeds=[trials[p] for p in groups.get((study, key_without_seed(record.config)), ())],
+        )
+        for rank, (study, record) in enumerate(owners, start=1)
     ]
     return Leaderboard(study=", ".join(records), trials=tuple(rows))

@@ -11,6 +11,7 @@ from trainables.files import read_json_lines
 from trainables.training import Curve
 
 Status = Literal["complete", "pruned", "failed"]
+Origin = Literal["published", "learned", "recommended", "drawn", "grid", "seed"]
 Curves = Mapping[str, Curve]  # the reported epochs of each trial, by trial id
 
 
@@ -43,6 +44,13 @@ class TrialRecord(BaseModel):
     """Whether the study ran the trial as the published config of the trial's architecture.
 
     The values that the study fixes replace published values. In a grid, the seed may be any seed.
+    """
+    origin: Origin | None = None
+    """Where the config comes from.
+
+    published: the published config. learned: a good config of an earlier study. recommended: a
+    config that galaxytune recommends. drawn: drawn by the sampler. grid: a point of a grid. seed:
+    the config of an earlier trial with a further seed. Null in a record of an older version.
     """
     status: Status
     """complete: the training came to its own end, by its last epoch or by early stopping.
@@ -83,6 +91,8 @@ class TrialRecord(BaseModel):
 
     Null if memory held a whole batch, or if the number was not reported.
     """
+    further_seed: bool = False
+    """Whether a search trained the config of one of its earlier trials again with another seed."""
 
     @property
     def val_rmse(self) -> float | None:

@@ -20,6 +20,7 @@ from analysis.report.sections import (
     leaderboard_section,
 )
 from analysis.report.study_results import StudyResults
+from analysis.statistics import seeds_sentence
 
 PAGE = "report.html"
 
@@ -78,11 +79,12 @@ def outcome_sentences(results: StudyResults) -> list[str]:
     """Return sentences on how the trials ended, the best trial, and the gain of the search.
 
     results: the results to report, with at least one trial. The best trial is the first trial of
-    `ranked`. The gain is how much, in percent, the validation RMSE of the best trial is below the
-    RMSE of the best published config; the gain is negative if the published config has the lower
-    RMSE but breaks the limit on the tree residual. The gain is left out if every trial comes from
-    a grid, if no trial with a published config is complete, or if the best trial has a published
-    config. Without a complete trial, a sentence says that nothing is compared.
+    `ranked`; if further seeds were trained, a sentence says how sure its config is. The gain is
+    how much, in percent, the validation RMSE of the best trial is below the RMSE of the best
+    published config; the gain is negative if the published config has the lower RMSE but breaks
+    the limit on the tree residual. The gain is left out if every trial comes from a grid, if no
+    trial with a published config is complete, or if the best trial has a published config. Without
+    a complete trial, a sentence says that nothing is compared.
     """
     counts = [
         f"{number} {status}"
@@ -98,6 +100,9 @@ def outcome_sentences(results: StudyResults) -> list[str]:
         f"Best is trial {best.id}, {best.architecture}: validation RMSE {value:.4f} "
         f"(noise floor {results.noise_floor:.4f})."
     )
+    sure = seeds_sentence(results.records)
+    if sure is not None:
+        sentences.append(f"{sure[0].upper()}{sure[1:]}.")
     if results.only_grids or published is None or published.id == best.id:
         return sentences
     if published.val_rmse:

@@ -42,12 +42,15 @@ def leaderboard_section(results: StudyResults, folder: Path) -> Section:
         Column("best epoch", "number"),
         Column("epochs", "number"),
         Column("tree residual", "number", 4),
+        Column("seeds", "number", None, "complete trials of the same config with any seed"),
+        Column("mean val RMSE", "number", 4, "over these seeds"),
         Column("device-seconds", "number", 1),
         Column("reason"),
     )
     rows = make_leaderboard({results.name: results.records}).trials
     names = ("rank", "id", "architecture", "status", "val_rmse", "best_epoch", "epochs",
-             "tree_residual", "device_seconds", "reason")  # fmt: skip
+             "tree_residual", "num_seeds", "mean_val_rmse", "device_seconds",
+             "reason")  # fmt: skip
     table = Table(
         title="All trials",
         caption="Complete trials before those stopped early. Marked: a published config.",

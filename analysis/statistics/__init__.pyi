@@ -34,3 +34,6 @@ from .intervals import rmse_interval as rmse_interval
 from .reference_values import ASSUMED_VOTES as ASSUMED_VOTES
 from .reference_values import PUBLISHED as PUBLISHED
 from .reference_values import noise_floor as noise_floor
+from .seed_comparison import SURE as SURE
+from .seed_comparison import seed_p_values as seed_p_values
+from .seed_comparison import seeds_sentence as seeds_sentence

@@ -93,11 +93,13 @@ def _are_compared(records: Sequence[TrialRecord]) -> bool:
     Few means at least 2 different coefficients and at most 12, or at most half as many as trials
     if this number is larger. Coefficients are compared if trials of one coefficient and tree have
     two different seeds, or if there are at most 12 coefficients and 0 is among the coefficients.
+    The further seeds of a search do not count.
     """
     seeds: dict[tuple[str, float], set[int]] = {}
     for r in records:
-        key = (r.config.tree, r.config.constraint_coefficient)
-        seeds.setdefault(key, set()).add(r.config.seed)
+        if not r.further_seed:
+            key = (r.config.tree, r.config.constraint_coefficient)
+            seeds.setdefault(key, set()).add(r.config.seed)
     values = {coefficient for _, coefficient in seeds}
     few = len(values) <= max(_FEW_VALUES, len(records) / 2)
     repeated = any(len(those) > 1 for those in seeds.values())

@@ -1,6 +1,7 @@
 """galaxytune's default search, its own modules in simulated time, over Optuna in memory."""
 
 import math
+from collections.abc import Callable, Sequence
 
 from optuna.trial import Trial, TrialState
 
@@ -15,8 +16,15 @@ from galaxytune.halving import (
     values_at_rungs,
 )
 from galaxytune.halving.rungs import lowest
-from galaxytune.plan import StudyPlan
-from galaxytune.sampling import BLAMED, draw_config, enqueue_first, study_sampler
+from galaxytune.plan import StudyPlan, first_trials
+from galaxytune.sampling import (
+    BLAMED,
+    CarriedTrials,
+    draw_config,
+    enqueue_first,
+    study_sampler,
+)
+from galaxytune.study import EarlierTrial
 from trainables.training import EpochReport
 
 _ENDLESS = 10**9  # trials
@@ -25,12 +33,13 @@ _ENDLESS = 10**9  # trials
 class GalaxytuneMethod(Method):
     """The sampler, the proposals and the rungs of a study, joined as its engine joins them."""
 
-    def __init__(self, plan: StudyPlan) -> None:
-        """Begin with the published config."""
+    def __init__(self, plan: StudyPlan, earlier: Sequence[EarlierTrial] = ()) -> None:
+        """Begin with the published config; earlier: trials of studies from which to learn."""
         self._plan = plan
         self._space = plan.spaces[plan.architectures[0]]
-        self._study = quiet_study(study_sampler(plan))
-        enqueue_first(self._study, plan)
+        self._study = quiet_study(study_sampler(plan, earlier=earlier))
+        learned = {self._space.architecture: CarriedTrials(self._space, earlier).best()}
+        enqueue_first(self._study, plan, first=first_trials(plan, learned))
         self._trials: dict[str, Trial] = {}
         self._curves: dict[str, list[EpochReport]] = {}
         self._whole: list[str] = []
@@ -117,4 +126,16 @@ def _report(epoch: int, rmse: float) -> EpochReport:
 
 def galaxytune_default(architecture: str, num_epochs: int, seed: int) -> GalaxytuneMethod:
     """A study of 100 trials as a user starts it, but that it goes on until time is up."""
-    return GalaxytuneMethod(search_plan(architecture, trials=100, epochs=num_epochs, seed=seed))
+    return taught(())(architecture, num_epochs, seed)
+
+
+def taught(
+    earlier: Sequence[EarlierTrial],
+) -> Callable[[str, int, int], GalaxytuneMethod]:
+    """Return a maker of the same searches, which also learn from trials of earlier studies."""
+
+    def make(architecture: str, num_epochs: int, seed: int) -> GalaxytuneMethod:
+        plan = search_plan(architecture, trials=100, epochs=num_epochs, seed=seed)
+        return GalaxytuneMethod(plan, earlier)
+
+    return make

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.replay.curve_forest import CurveForest
+from benchmarks.replay.earlier_recordings import earlier_recordings
 from benchmarks.replay.methods import makers
 from benchmarks.replay.nearest_curves import NearestCurves
 from benchmarks.replay.recorded_curves import RecordedCurves, read_curves
@@ -29,7 +30,8 @@ class Landscape:
     anew: one alone would say as much of where its luck lies as of the methods.
 
     source: `forest` or `nearest`. half: None, or 0 or 1 for every other recorded config, the
-    published one always among them: what is chosen on one can be judged on the other.
+    published one always among them: what is chosen on one can be judged on the other. learn_from:
+    recordings of other networks or data, which count as earlier studies.
     """
 
     curves: Path
@@ -37,6 +39,7 @@ class Landscape:
     source: str = "forest"
     half: int | None = None
     num_variants: int = 1
+    learn_from: tuple[Path, ...] = ()
 
     def read(self) -> RecordedCurves:
         """Return the recorded curves; InvalidInput if there are none."""
@@ -83,7 +86,8 @@ class Searcher:
     def __init__(self, landscape: Landscape, syne_tune: Path | None) -> None:
         """Read; what is to be fitted is fitted when it is first searched."""
         self._landscape, self._recorded = landscape, landscape.read()
-        self._makers = makers(syne_tune)
+        earlier = earlier_recordings(landscape.learn_from, landscape.metric)
+        self._makers = makers(syne_tune, earlier)
         self._made: dict[int, CurveForest | NearestCurves] = {}  # by variant
 
     def outcome(self, search: Search) -> Outcome:

@@ -28,8 +28,8 @@ from search_spaces.declaration import TrainingProtocol, config_from_values
 from trainables.device import computed_in
 from trainables.galaxies import Galaxies, Split, open_galaxies
 from trainables.training import TrainingRun
+from trainables.training.beginning import initial_network
 from trainables.training.loss import ConstrainedLoss
-from trainables.training.training_run import initial_network
 
 Round = Callable[[int], int]  # trains on so many batches; returns the number of images
 

@@ -1,5 +1,6 @@
 """A stand-in for Ray Tune, for tests of what a study decides."""
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 from galaxytune.driver.ledger import Ledger
@@ -7,7 +8,9 @@ from galaxytune.driver.promotion import Promotion
 from galaxytune.driver.trial_queue import TrialQueue
 from galaxytune.driver.tune_scheduler import StudyScheduler
 from galaxytune.study.folder import StudyFolder
+from galaxytune.tracking import StudyObserver
 from tests.support.misbehaving import report_of
+from trainables.training import EpochReport
 from trainables.trial.task import TrialTask
 
 HALVED = {"halving": True, "grace_epochs": 1, "epochs": 9}
@@ -19,9 +22,11 @@ ONE_HEAD = {"head": "sigmoid"}
 class Driver:
     """A driver of a study that does what Tune does, without processes and trial by trial."""
 
-    def __init__(self, folder: StudyFolder, pack: int = 1) -> None:
+    def __init__(
+        self, folder: StudyFolder, pack: int = 1, observers: Sequence[StudyObserver] = ()
+    ) -> None:
         """Open the study; `pack` is how many trials of simple_cnn are handed out as one."""
-        self.ledger = Ledger(folder)
+        self.ledger = Ledger(folder, observers)
         self.promotion = Promotion(self.ledger)
         self.queue = TrialQueue(self.ledger, self.promotion, {"simple_cnn": pack}, slots=1)
         self.scheduler = StudyScheduler(self.ledger, self.promotion)
@@ -40,11 +45,15 @@ class Driver:
         trial = SimpleNamespace(trial_id=trial_id, config={"task": task}, status="RUNNING")
         for epoch in range(1, epochs + 1):
             ends = {"finished": "all epochs trained"} if epoch == 9 else {}
-            report = {**report_of(trial_id, epoch).as_values(), **ends}
+            report = {**self.report(trial_id, epoch).as_values(), **ends}
             told = self.scheduler.on_trial_result(None, trial, report)  # type: ignore[arg-type]
             if told != "CONTINUE":
                 break
         return f"{trial_id}:{len(self.ledger.curves[trial_id])}"
+
+    def report(self, trial_id: str, epoch: int) -> EpochReport:
+        """Return what a trial reports of an epoch, which its number decides."""
+        return report_of(trial_id, epoch)
 
     def task(self, trial_id: str) -> TrialTask:
         """Return the task of a trial that is handed out."""

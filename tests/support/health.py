@@ -17,6 +17,7 @@ def small_plan(data: Path, **changes: Any) -> StudyPlan:
         "trials": 20,
         "epochs": 9,
         "grace_epochs": 1,
+        "seed_share": 0,
         "set": {"width": 0.1, "batch_size": 32},
         "wandb": "offline",
     }

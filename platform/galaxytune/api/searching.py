@@ -36,7 +36,9 @@ def search(
     """Make a study and run all of its trials; return when the last trial or a budget has ended.
 
     The first trial of each architecture has the published config, with the values that the plan
-    holds fixed; Optuna draws the configs of the other trials. A grid has its own configs.
+    holds fixed; Optuna draws the configs of the other trials. The last trials train the best
+    configs with further seeds, as far as `seed_share` of the plan allows. A grid has its own
+    configs.
 
     Ctrl-C once lets running epochs end and raises StudyInterrupted, so that `Study.resume` can go
     on. Ctrl-C twice stops at once with KeyboardInterrupt. SIGTERM counts like Ctrl-C. Both signals
@@ -160,8 +162,10 @@ def rank(*studies: "Study") -> "Leaderboard":
 
     Returns:
         The leaderboard, best trial first: complete trials, then pruned, then failed trials, each
-        by validation RMSE. It has the fields ``study`` and ``trials``, and `to_frame()` makes a
-        DataFrame of it. ``trials`` is empty if no trial has ended.
+        by validation RMSE. If the best configs were trained with further seeds, the best trial of
+        the config with the lowest mean stands first. The leaderboard has the fields ``study`` and
+        ``trials``, and `to_frame()` makes a DataFrame of it. ``trials`` is empty if no trial has
+        ended.
 
     Raises:
         InvalidInput: No study is given, two studies have the same name, or the records of a study

@@ -135,8 +135,8 @@ class Study(StudyRetraining):
     ) -> "Model":
         """Write the best config, or an ensemble, with weights, metrics and a model card.
 
-        The best config is that of the best complete trial. The predictions and the metrics for the
-        test galaxies are computed once and kept in the study's own report folder.
+        The best config is that of the first trial of the leaderboard. The predictions and the
+        metrics for the test galaxies are computed once and kept in the study's own report folder.
 
         Args:
             out_dir: Folder for the model, which is made if it does not exist. The files of an

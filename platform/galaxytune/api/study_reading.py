@@ -110,16 +110,19 @@ class StudyReading:
         Returns:
             One row for each trial: complete trials first, then pruned trials, then failed trials.
             Of each kind, trials that break the limit on the tree residual come last, and else the
-            lowest validation RMSE comes first. The columns are ``rank`` (from 1, <NA> for a failed
-            trial), ``study``, ``id``, ``architecture``, ``status``, ``published`` (True for the
-            published config, with the values that the plan holds fixed), ``val_rmse``,
-            ``best_epoch`` (0 without an epoch), ``epochs``, ``tree_residual``, ``pareto`` (True on
-            the Pareto front of the complete trials), ``feasible`` (None without a limit or without
-            an epoch), ``device_seconds`` (seconds of all epochs, times the trial's share of a GPU,
-            or its CPUs if it had no GPU), ``reason`` (why the trial ended), and a column
-            ``config.NAME`` for each field of a config. ``val_rmse`` and ``tree_residual`` are
-            those of the best epoch, NaN without an epoch. If no trial has ended, there is no row
-            and no ``config`` column.
+            lowest validation RMSE comes first. If the best configs were trained with further
+            seeds, the best trial of the config with the lowest mean stands first. The columns are
+            ``rank`` (from 1, <NA> for a failed trial), ``study``, ``id``, ``architecture``,
+            ``status``, ``published`` (True for the published config, with the values that the plan
+            holds fixed), ``val_rmse``, ``best_epoch`` (0 without an epoch), ``epochs``,
+            ``tree_residual``, ``pareto`` (True on the Pareto front of the complete trials),
+            ``feasible`` (None without a limit or without an epoch), ``device_seconds`` (seconds of
+            all epochs, times the trial's share of a GPU, or its CPUs if it had no GPU), ``reason``
+            (why the trial ended), ``num_seeds`` and ``mean_val_rmse`` (number and mean validation
+            RMSE of the complete trials of the study that have the config of the trial with any
+            seed), and a column ``config.NAME`` for each field of a config. ``val_rmse`` and
+            ``tree_residual`` are those of the best epoch, NaN without an epoch. If no trial has
+            ended, there is no row and no ``config`` column.
 
         Raises:
             InvalidInput: The file of the records is damaged.
@@ -164,10 +167,11 @@ class StudyReading:
         """Return the best trial, and what the search gained, as lines of text.
 
         Returns:
-            One or two lines. The first names the best trial and its validation RMSE. The second
-            gives the gain over the best trial with a published config, or says that this trial is
-            the best. The second is left out for a grid, and if no trial with a published config is
-            complete.
+            One to three lines. The first names the best trial and its validation RMSE. If the best
+            configs were trained with further seeds, the next line says how sure the best config
+            is. The last line gives the gain over the best trial with a published config, or says
+            that this trial is the best. The last line is left out for a grid, and if no trial with
+            a published config is complete.
 
         Raises:
             WorkFailed: No trial is complete.

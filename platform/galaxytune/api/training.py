@@ -193,7 +193,7 @@ def train(
         >>> config = {"architecture": "simple_cnn", "width": 0.1, "epochs": 1}
         >>> model = galaxytune.train(config, "galaxies.npz", "trained")
         >>> sorted(model.metrics)
-        ['best_epoch', 'validation']
+        ['best_epoch', 'calibrated', 'validation']
     """
     from galaxytune.models import check_training_folder, train_single
     from trainables.architectures import check_network

@@ -26,6 +26,7 @@ _METAVARS = {
     "epochs": "N",
     "set": "KEY=VALUE",
     "search_only": "NAME",
+    "learn_from": "STUDY",
     "grid": "KEY=[VALUE,...]",
     "pack": "auto|off|N",
 }

@@ -31,18 +31,22 @@ def leaderboard_table(board: "Leaderboard", noise_floor: str) -> Table:
 
     Published configs, the default configs of networks that nobody published, and trials that break
     the limit on the tree residual are marked. A column tells the study of each trial if the trials
-    are of several studies. noise_floor: the line below the table, see `noise_floor_line`.
+    are of several studies. If a config has several seeds, two columns tell their number and the
+    mean RMSE over them. noise_floor: the line below the table, see `noise_floor_line`.
     """
     title = f"Leaderboard of {board.study}"
     table = Table(title=title, caption=noise_floor, title_justify="left")
     several = len({row.study for row in board.trials}) > 1
     columns = ["rank", "study"] if several else ["rank"]
     columns += ["trial", "architecture", "status", "val RMSE", "epoch", "residual"]
+    with_seeds = any(row.num_seeds > 1 for row in board.trials)
+    columns += ["seeds", "mean val RMSE"] if with_seeds else []
     for column in columns:
         table.add_column(column, justify="left" if column in _TEXTS else "right")
     for row in board.trials:
         word = config_class(row.architecture).word_for_defaults()
         mark = f" ({word})" if row.published else ""
+        mark += f" ({row.origin})" if row.origin in ("recommended", "learned") else ""
         mark += " (not feasible)" if row.feasible is False else ""
         table.add_row(
             str(row.rank or "-"),
@@ -53,6 +57,7 @@ def leaderboard_table(board: "Leaderboard", noise_floor: str) -> Table:
             _number(row.val_rmse),
             f"{row.best_epoch}/{row.epochs}",
             _number(row.tree_residual),
+            *([str(row.num_seeds), _number(row.mean_val_rmse)] if with_seeds else []),
         )
     return table
 

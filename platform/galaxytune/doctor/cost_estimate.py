@@ -11,6 +11,7 @@ from galaxytune.doctor.health_check import gibibytes
 from galaxytune.doctor.training_checks import Measured
 from galaxytune.halving import Rungs, first_grace, num_hopeful
 from galaxytune.plan import StudyPlan
+from galaxytune.racing import MOST_LEADERS, most_seed_trials, num_seed_trials
 
 
 @dataclass(frozen=True, config=ConfigDict(use_attribute_docstrings=True))
@@ -104,9 +105,15 @@ def whole_trials(plan: StudyPlan) -> int:
     """Return the number of trials that halving never stops.
 
     With halving these are the trials with a published config, one for each architecture, if the
-    plan has so many trials. Without halving these are all trials of the plan.
+    plan has so many trials, and the trials that train the best configs with further seeds. Without
+    halving these are all trials of the plan.
     """
-    return min(plan.trials, len(plan.architectures)) if plan.stops_early else plan.trials
+    if not plan.stops_early:
+        return plan.trials
+    num_published = min(plan.trials, len(plan.architectures))
+    halved = halved_epochs(plan, plan.longest_epochs, max(1, plan.trials - num_published))
+    epochs = num_published * plan.longest_epochs + (plan.trials - num_published) * halved
+    return min(plan.trials, num_published + num_seed_trials(plan, epochs))
 
 
 def estimate(
@@ -188,7 +195,10 @@ def _disk_bytes(plan: StudyPlan, measured: Mapping[str, Measured], at_once: int)
     state = max(m.weight_bytes + m.state_bytes for m in measured.values())
     *rungs, _ = _arrivals(plan, plan.longest_epochs, plan.trials)
     num_paused = sum(num_hopeful(num_come) for _, num_come in rungs)
-    kept = min(plan.keep_checkpoints + len(plan.architectures), plan.trials) * weights
+    num_best = plan.keep_checkpoints + len(plan.architectures)
+    if most_seed_trials(plan):  # the leaders before the race, and the best trial of each after it
+        num_best = max(num_best, MOST_LEADERS + len(plan.architectures)) + MOST_LEADERS
+    kept = min(num_best, plan.trials) * weights
     kept += num_paused * state
     if plan.checkpoint_quota_gb is not None:
         kept = min(kept, int(plan.checkpoint_quota_gb * 1e9))
@@ -209,6 +219,8 @@ def _assumptions(plan: StudyPlan) -> list[str]:
             f"at each rung the best 1 in {plan.reduction_factor} goes on, and trials with a "
             "published config are trained whole"
         )
+        if most_seed_trials(plan):
+            told[-1] += ", as are the further seeds of the best configs"
         if plan.grace_epochs is None:
             told.append("the grace period, which the search measures, stays a 27th of the epochs")
     if plan.max_hours is not None or plan.max_device_hours is not None:

@@ -154,7 +154,9 @@ def confirm_study(
     run_study(folder, where, observers=observers)
     retrained = folder.records()
     trials = sorted((_confirmed(record, retrained) for record in chosen), key=lambda c: c.mean)
-    return Confirmation(study=study.name, verdict=verdict(trials), trials=tuple(trials))
+    return Confirmation(
+        study=study.name, verdict=verdict(trials, chosen[0].id), trials=tuple(trials)
+    )
 
 
 def _shown(path: Path) -> str:
@@ -181,14 +183,15 @@ def _confirmed(record: TrialRecord, retrained: Sequence[TrialRecord]) -> Confirm
     )
 
 
-def verdict(confirmed: Sequence[ConfirmedTrial]) -> str:
+def verdict(confirmed: Sequence[ConfirmedTrial], winner_id: str) -> str:
     """Return a sentence on whether the winner of the search is still the best.
 
-    confirmed: at least one config, the config with the best mean first. The winner of the search
-    is the config with the lowest searched RMSE among them. For a single config the sentence gives
-    its numbers only.
+    confirmed: at least one config, the config with the best mean first. winner_id: the trial of
+    the config that won the search, which need not have the lowest searched RMSE if the search has
+    trained its best configs with further seeds; StopIteration is raised if `confirmed` lacks the
+    trial. For a single config the sentence gives its numbers only.
     """
-    winner = min(confirmed, key=lambda c: c.searched_val_rmse)
+    winner = next(c for c in confirmed if c.id == winner_id)
     best = confirmed[0]
     if len(confirmed) == 1:
         return f"trial {winner.id}: {winner.sentence()}"

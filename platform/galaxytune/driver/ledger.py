@@ -14,8 +14,9 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from analysis.records import Curves, Status, TrialRecord
+from galaxytune.driver.drawn_trials import DrawnTrials
 from galaxytune.driver.optuna_journal import REASON, OptunaJournal, trial_id_of
-from galaxytune.sampling import BLAMED, drawn_as_published, drawn_config
+from galaxytune.sampling import BLAMED, carried_over, first_trials_of
 from galaxytune.study import Budget, CheckpointKeeper, StudyFolder, make_record
 from galaxytune.tracking import StudyObserver
 from search_spaces.declaration import TrainingProtocol
@@ -33,6 +34,7 @@ class Ledger:
 
     folder: the study's folder.
     plan: the plan that the folder held when the ledger was made.
+    drawn: the trials that were drawn, with their configs.
     """
 
     def __init__(self, folder: StudyFolder, observers: Sequence[StudyObserver] = ()) -> None:
@@ -56,13 +58,21 @@ class Ledger:
         self._broken: str | None = None
         self._make_room_by: Callable[[], bool] | None = None
         self._keeper = CheckpointKeeper(folder, self.plan, self._records.values())
-        self._configs: dict[str, tuple[TrainingProtocol, bool]] = {}
-        self._journal = OptunaJournal(folder.journal_file, self.plan)
+        is_new = not folder.journal_file.exists()
+        first, earlier = first_trials_of(folder), folder.earlier_trials()
+        self._journal = OptunaJournal(folder.journal_file, self.plan, first, earlier)
+        self.drawn = DrawnTrials(self._journal)
         self._unfinished = self._reconcile()
+        seeds = (record.id for record in self._records.values() if record.further_seed)
+        for trial_id in (*seeds, *self._unfinished):
+            self.drawn.enter(trial_id)
         self._budget = Budget(self.plan, self._records.values(), self._curves.values())
         for observer in self._observers:
             ended = list(self._records.values())
             observer.study_started(self.plan.trials, self.plan.longest_epochs, ended)
+        for carried in carried_over(folder).values() if is_new else ():
+            for sentence in carried.sentences():
+                self.note(sentence)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return {"folder": the folder} for Tune's snapshots; a resume reads only the folder."""
@@ -122,16 +132,21 @@ class Ledger:
         """The number of trials that were drawn, by this driver and by earlier drivers."""
         return self._journal.num_begun()
 
+    @property
+    def device_share(self) -> float:
+        """The share of the plan's `max_device_hours` that is spent; 0 without this limit."""
+        return self._budget.device_share
+
     def config(self, trial_id: str) -> TrainingProtocol:
         """Return the config of a trial that was drawn; KeyError if no such trial was drawn."""
-        return self._drawn(trial_id)[0]
+        return self.drawn.config(trial_id)
 
     def is_published(self, trial_id: str) -> bool:
         """Return whether a trial that was drawn has the published config of its architecture.
 
         KeyError if no such trial was drawn.
         """
-        return self._drawn(trial_id)[1]
+        return self.drawn.is_published(trial_id)
 
     # changes to single trials
 
@@ -145,7 +160,20 @@ class Ledger:
         """
         if self._journal.num_begun() >= self.plan.trials:
             return None
-        return trial_id_of(self._journal.ask(like=like))
+        trial_id = trial_id_of(self._journal.ask(like=like))
+        self.drawn.enter(trial_id)
+        return trial_id
+
+    def draw_again(self, trial_id: str, seed: int) -> str | None:
+        """Draw a trial with the config of an earlier trial and another seed; return its id.
+
+        trial_id: the earlier trial, which was drawn. If a trial is queued already, that trial is
+        drawn first. None as in `draw`.
+        """
+        if self._journal.num_begun() < self.plan.trials and not self._journal.has_queued():
+            config, published = self.config(trial_id), self.is_published(trial_id)
+            self._journal.enqueue_again(config, published=published, seed=seed)
+        return self.draw()
 
     def take_up(self, trial_id: str) -> None:
         """Remove a trial from the unfinished trials; ValueError if it is not among them."""
@@ -161,7 +189,7 @@ class Ledger:
         The trial's curve file is created if it does not exist. The observers are told that the
         trial starts.
         """
-        config, published = self._drawn(trial_id)
+        config, published = self.config(trial_id), self.is_published(trial_id)
         self._running[trial_id] = len(self._curves.get(trial_id, ()))
         self.folder.curve_file(trial_id).touch()  # shows `status` that the trial runs
         for observer in self._observers:
@@ -236,18 +264,20 @@ class Ledger:
         self, trial_id: str, status: Status, reason: str, config_failed: bool
     ) -> TrialRecord:
         """Make the record of a trial, write and keep it, and return it; see `finish`."""
-        config, published = self._drawn(trial_id)
+        config, published = self.config(trial_id), self.is_published(trial_id)
         record = make_record(
             self.plan,
             config,
             self._curves.get(trial_id, []),
             id=trial_id,
             published=published,
+            origin=self.drawn.origin(trial_id),
             status=status,
             reason=reason,
             config_failed=config_failed,
             wandb_run_id=self._wandb_run_id(trial_id),
             retries=self._retries[trial_id],
+            further_seed=self.drawn.is_further_seed(trial_id),
         )
         if record.epochs:  # a trial with a record never reports its epochs again
             wait_for_disk(self.folder.curve_file(trial_id))
@@ -401,10 +431,3 @@ class Ledger:
         for trial_id in [i for i in self._curves if i not in self._records]:
             del self._curves[trial_id]
             self.folder.forget(trial_id)
-
-    def _drawn(self, trial_id: str) -> tuple[TrainingProtocol, bool]:
-        """Return the config of a trial that was drawn, and whether the config is published."""
-        if trial_id not in self._configs:
-            frozen = self._journal.frozen(trial_id)
-            self._configs[trial_id] = drawn_config(frozen), drawn_as_published(frozen)
-        return self._configs[trial_id]

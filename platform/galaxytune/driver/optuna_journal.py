@@ -5,7 +5,7 @@ Only the driver writes the journal. What the journal holds of ended trials is al
 Methods that write to the journal raise OSError if the disk refuses.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from analysis.records import Curves, TrialRecord
 from galaxytune.driver.journal_file import DamagedJournal, JournalFile
-from galaxytune.plan import StudyPlan
+from galaxytune.plan import FirstTrial, StudyPlan
 from galaxytune.sampling import (
     BLAMED,
     draw_config,
+    enqueue_again,
     enqueue_first,
     enqueue_like,
     is_drawn,
@@ -29,6 +30,7 @@ from galaxytune.sampling import (
     study_sampler,
     user_attributes,
 )
+from galaxytune.study import EarlierTrial
 from search_spaces.declaration import TrainingProtocol
 from trainables.training import Curve, EpochReport
 
@@ -69,13 +71,22 @@ class OptunaJournal:
     was_damaged: whether a damaged journal was renamed and an empty journal was created.
     """
 
-    def __init__(self, path: Path, plan: StudyPlan) -> None:
+    def __init__(
+        self,
+        path: Path,
+        plan: StudyPlan,
+        first: Sequence[FirstTrial] | None = None,
+        earlier: Sequence[EarlierTrial] = (),
+    ) -> None:
         """Open the journal at `path`, or create it; a damaged journal is renamed and replaced.
+
+        first: the first trials of the search; None for those of `first_trials`. earlier: trials of
+        earlier studies from which the sampler learns.
 
         The new name of a damaged journal is NAME.damaged-N. The journal that replaces it has no
         trials; `rebuild` fills it.
         """
-        self.plan = plan
+        self.plan, self._first = plan, first
         self._file, self.was_damaged = JournalFile(path), False
         try:
             self.storage = JournalStorage(self._file)
@@ -91,7 +102,7 @@ class OptunaJournal:
                 directions=[optuna.study.StudyDirection.MINIMIZE] * num_objectives,
                 load_if_exists=True,
             )
-        self.study.sampler = study_sampler(plan, len(self.trials()))
+        self.study.sampler = study_sampler(plan, len(self.trials()), earlier)
         self._num_begun: int | None = None
 
     def trials(self) -> list[FrozenTrial]:
@@ -117,7 +128,7 @@ class OptunaJournal:
         num_trials: the largest number of trials to queue, None for all. Nothing is queued if the
         journal holds as many trials as the plan has first trials (see `enqueue_first`).
         """
-        enqueue_first(self.study, self.plan, num_trials)
+        enqueue_first(self.study, self.plan, num_trials, first=self._first)
 
     def ask(self, like: TrainingProtocol | None = None) -> int:
         """Draw the next trial, write its config to disk, and return the trial's number.
@@ -126,7 +137,7 @@ class OptunaJournal:
         then has the same values of all hyperparameters that decide the shape of a network. None
         for no such condition.
         """
-        if like is not None and not self._has_queued():
+        if like is not None and not self.has_queued():
             enqueue_like(self.study, self.plan, like)
         num_begun, self._num_begun = self.num_begun(), None  # stays None if the disk refuses
         with _quiet_optuna():
@@ -136,7 +147,14 @@ class OptunaJournal:
         self._num_begun = num_begun + 1
         return trial.number
 
-    def _has_queued(self) -> bool:
+    def enqueue_again(self, config: TrainingProtocol, *, published: bool, seed: int) -> None:
+        """Queue a trial with the config of an earlier trial and another seed.
+
+        published: whether the earlier trial was drawn as the published config.
+        """
+        enqueue_again(self.study, self.plan, config, published=published, seed=seed)
+
+    def has_queued(self) -> bool:
         """Return whether a trial is queued."""
         return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
@@ -206,7 +224,9 @@ class OptunaJournal:
         """Return a trial of Optuna with the config, end and epochs of an ended trial."""
         params, distributions = known_draw(record.config, self.plan)
         states = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
-        attributes: dict[str, Any] = user_attributes(record.config, published=record.published)
+        attributes: dict[str, Any] = user_attributes(
+            record.config, published=record.published, origin=record.origin
+        )
         if record.status == "failed":
             attributes |= {REASON: record.reason}
             attributes |= {BLAMED: True} if record.config_failed else {}

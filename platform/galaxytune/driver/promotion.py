@@ -24,9 +24,10 @@ class Promotion:
     """The rungs of a study, kept in step with the study's ledger.
 
     Trials with a published config never pause, because the study's results are compared with their
-    results. These trials are excluded from the rungs, so that they do not take the place of
-    another trial. When the rungs are built from the ledger, trials that a budget, the quota of the
-    checkpoints or the end of the study has stopped are excluded too, because they cannot go on.
+    results; nor do trials with a further seed, whose configs were trained whole before. These
+    trials are excluded from the rungs, so that they do not take the place of another trial. When
+    the rungs are built from the ledger, trials that a budget, the quota of the checkpoints or the
+    end of the study has stopped are excluded too, because they cannot go on.
 
     Methods that write to the study's folder raise OSError if the folder cannot be written.
 
@@ -65,19 +66,18 @@ class Promotion:
     def enter(self, trial_id: str) -> None:
         """Enter a trial at the rungs that the trial's curve in the ledger has reached.
 
-        A trial with a published config is not entered. KeyError if the ledger has no curve of the
-        trial.
+        A trial that never pauses is not entered. KeyError if the ledger has no curve of the trial.
         """
-        if not self.ledger.is_published(trial_id):
+        if not self.ledger.drawn.is_trained_whole(trial_id):
             self.rungs.enter(trial_id, self.ledger.curves[trial_id])
 
     def passes(self, trial_id: str) -> bool:
         """Return whether a trial that was entered goes on after its latest epoch.
 
-        The result is True if the latest epoch has no rung, or if the trial has a published config.
+        The result is True if the latest epoch has no rung, or if the trial never pauses.
         """
         epoch = len(self.ledger.curves[trial_id])
-        return self.ledger.is_published(trial_id) or self.rungs.may_pass(trial_id, epoch)
+        return self.ledger.drawn.is_trained_whole(trial_id) or self.rungs.may_pass(trial_id, epoch)
 
     def pause(self, trial_id: str) -> None:
         """Pause a running trial after its latest epoch; end all paused trials that are hopeless.
@@ -89,15 +89,20 @@ class Promotion:
         self._end(self.rungs.hopeless(self._num_searched), _STOPPED)
         self._write()
 
-    def next_promoted(self, fits: Callable[[str], bool] = lambda trial_id: True) -> str | None:
+    def next_promoted(
+        self,
+        fits: Callable[[str], bool] = lambda trial_id: True,
+        *,
+        is_last_call: bool = False,
+    ) -> str | None:
         """Return the id of a paused trial that goes on now; None if no paused trial may go on.
 
         fits: returns whether the trial of an id may be chosen. The trial at the latest rung comes
         first, then the trial with the best rank. The chosen trial no longer counts as paused, and
-        paused.json is written. When all trials of the study were drawn, the best trial of each
-        rung goes on, even if few trials have come to the rung.
+        paused.json is written. is_last_call: if True, or if all trials of the study were drawn,
+        the best trial of each rung goes on, even if few trials have come to the rung.
         """
-        is_last_call = self.ledger.num_begun >= self.ledger.plan.trials
+        is_last_call = is_last_call or self.ledger.num_begun >= self.ledger.plan.trials
         for trial_id in filter(fits, self.rungs.promotable(is_last_call=is_last_call)):
             del self.rungs.paused[trial_id]
             self._write()
@@ -122,21 +127,24 @@ class Promotion:
         Nothing is done if the plan sets the grace period, or if there are no rungs. A whole trial
         is a complete trial with more epochs than `first_grace`. After the first measurement,
         nothing is done if there are no more whole trials than in the last measurement, or if there
-        are more than 30.
+        are more than 30. Trials with a further seed are left out, because they are all alike.
         """
         plan, ledger = self.ledger.plan, self.ledger
         has_rungs = plan.stops_early and self._first_grace < plan.longest_epochs
         if not has_rungs or plan.grace_epochs is not None:
             return
-        complete = {r.id for r in ledger.records.values() if r.status == "complete"}
+        searched = [r for r in ledger.records.values() if not r.further_seed]
+        complete = {r.id for r in searched if r.status == "complete"}
         num_whole = sum(ledger.records[i].epochs > self._first_grace for i in complete)
         is_enough = self._num_measured >= 0 and num_whole > MOST_MEASURED
         if is_enough or num_whole <= self._num_measured:
             return
         epochs = rung_epochs(self._first_grace, plan.longest_epochs, plan.reduction_factor)
+        further = set(ledger.drawn.further_seeds)
         values = [
             values_at_rungs(curve, epochs, is_whole=trial_id in complete)
             for trial_id, curve in ledger.curves.items()
+            if trial_id not in further
         ]
         choice = choose_grace(values, epochs, num_whole=num_whole)
         text = json.dumps(choice.as_json(), indent=2) + "\n"
@@ -217,13 +225,13 @@ class Promotion:
     def _counts(self, trial_id: str) -> bool:
         """Return whether a trial has a place in the rungs that the trial has reached.
 
-        A trial with a published config has none, nor has a pruned trial that halving did not stop.
+        A trial that never pauses has none, nor has a pruned trial that halving did not stop.
         """
         record = self.ledger.records.get(trial_id)
         if record is None:
-            return not self.ledger.is_published(trial_id)
+            return not self.ledger.drawn.is_trained_whole(trial_id)
         was_cut_off = record.status == "pruned" and not record.reason.startswith(_STOPPED)
-        return not (record.published or was_cut_off)
+        return not (record.published or record.further_seed or was_cut_off)
 
     def _write(self) -> None:
         """Write the paused trials to paused.json in the study's folder; delete it if none pause.

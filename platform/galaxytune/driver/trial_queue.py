@@ -5,16 +5,18 @@ from math import ceil
 
 from galaxytune.driver.ledger import Ledger, Proposal
 from galaxytune.driver.promotion import Promotion
+from galaxytune.driver.seed_race import SeedRace
 from search_spaces.declaration import TrainingProtocol, pack_refusal
 
 
 class TrialQueue:
     """A queue of trials: first the trials of an earlier driver, then promoted, then new trials.
 
-    Promoted trials are paused trials that may go on. Trials are handed out in packs; a pack may be
-    a single trial. The trials of a pack share the values of all hyperparameters that decide the
-    shape of a network. The first trial of a pack is the next trial of the queue. The other trials
-    are trials of the queue that fit, or new trials that are drawn to fit. A new trial that does
+    Promoted trials are paused trials that may go on. The last new trials train the best configs
+    with further seeds (see `SeedRace`). Trials are handed out in packs; a pack may be a single
+    trial. The trials of a pack share the values of all hyperparameters that decide the shape of a
+    network. The first trial of a pack is the next trial of the queue. The other trials are trials
+    of the queue that fit, or new trials that are drawn to fit. A new trial that does
     not fit, because it had been queued with its own config, is kept for a later pack.
     """
 
@@ -28,6 +30,7 @@ class TrialQueue:
         divided by `slots` and rounded up.
         """
         self._ledger, self._promotion, self._sizes = ledger, promotion, sizes
+        self._race = SeedRace(ledger)
         # a larger pack would hold trials that other slots need
         self._fair = ceil(ledger.num_left / max(1, slots))
 
@@ -41,9 +44,10 @@ class TrialQueue:
         """Return the trials to run next as one pack, as pairs of an id and a config.
 
         The ledger counts these trials as running from now on. An empty list means that no trial is
-        to start now: the study is ending, or all trials were drawn and no paused trial may go on.
-        In the second case, if also no trial runs, all paused trials end. OSError is raised if the
-        study's folder cannot be written.
+        to start now: the study is ending, or all trials were drawn and no paused trial may go on,
+        or the race of the best configs waits for a running trial. In the second case, if also no
+        trial runs, all paused trials end. OSError is raised if the study's folder cannot be
+        written.
         """
         ledger = self._ledger
         if ledger.ending is not None:
@@ -70,7 +74,8 @@ class TrialQueue:
             first = self._ledger.unfinished[0]
             self._ledger.take_up(first)
             return first
-        return self._promotion.next_promoted() or self._ledger.draw()
+        promoted = self._promotion.next_promoted(is_last_call=self._race.is_due())
+        return promoted or self._race.draw()
 
     def _companion(self, config: TrainingProtocol) -> str | None:
         """Return the id of a trial that fits into a pack with `config`; None if there is none.
@@ -86,9 +91,9 @@ class TrialQueue:
         for trial_id in filter(fits, ledger.unfinished):
             ledger.take_up(trial_id)
             return trial_id
-        found = self._promotion.next_promoted(fits)
+        found = self._promotion.next_promoted(fits, is_last_call=self._race.is_due())
         if found is None and ledger.ending is None:
-            found = ledger.draw(like=config)
+            found = self._race.draw(like=config)
             if found is not None and not fits(found):
                 ledger.keep_for_later(found)
                 return None

@@ -1,3 +1,5 @@
+from .beginning import FirstTrial as FirstTrial
+from .beginning import first_trials as first_trials
 from .checks import check_networks as check_networks
 from .grid import grid_choices as grid_choices
 from .making import check_unfinished as check_unfinished

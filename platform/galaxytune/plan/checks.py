@@ -32,6 +32,8 @@ def check_plan(plan: "StudyPlan") -> None:
         config_class(architecture)
     _check_settings(plan)
     _check_search_only(plan)
+    if plan.learn_from and plan.grid:
+        raise InvalidInput("a grid draws no value, so learn_from has no effect; leave one out")
     _check_grid(plan)
     _check_pack(plan)
     _check_shares(plan)

@@ -21,6 +21,11 @@ def with_given_paths(values: Mapping[str, Any]) -> dict[str, Any]:
     changed = dict(values)
     if isinstance(data := values.get("data"), str | Path):
         changed["data"] = str(given_path(data))
+    studies = values.get("learn_from")
+    if isinstance(studies, str | Path):
+        changed["learn_from"] = [str(given_path(studies))]
+    elif isinstance(studies, list | tuple) and all(isinstance(s, str | Path) for s in studies):
+        changed["learn_from"] = [str(given_path(study)) for study in studies]
     for key in ("set", "grid"):
         if key in values:
             changed[key] = _with_paths(values[key], dict.fromkeys(_FIELDS, _given))

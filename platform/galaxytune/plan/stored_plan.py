@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from galaxytune.plan.study_plan import StudyPlan
 from search_spaces.declaration import FrozenConfig, InvalidInput, build, read_yaml, to_yaml
@@ -58,6 +60,8 @@ class StoredPlan(StudyPlan):
     """
 
     provenance: StudyProvenance
+    seed_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """As in StudyPlan; a study of an older version has no such key and trains no further seeds."""
 
     def wandb_run_id(self, trial_id: str) -> str:
         """Return the id of a trial's W&B run, which is the same on every resume."""

@@ -25,6 +25,7 @@ CHANGEABLE = (
     "max_device_hours",
     "target_rmse",
     "plateau_trials",
+    "seed_share",
     "max_silence_minutes",
     "max_retries",
     "keep_checkpoints",
@@ -43,6 +44,13 @@ def _as_text(given: Any) -> Any:
 def _as_names(given: Any) -> Any:
     """Return a single text as a list of one text, and any other value unchanged."""
     return [given] if isinstance(given, str) else given
+
+
+def _as_paths(given: Any) -> Any:
+    """Return a path as a list of one text, and a list of paths as texts; others unchanged."""
+    if isinstance(given, str | Path):
+        return [str(given)]
+    return [_as_text(one) for one in given] if isinstance(given, list | tuple) else given
 
 
 def _as_pack(given: Any) -> Any:
@@ -108,6 +116,8 @@ class StudyPlan(FrozenConfig):
     """Fix a hyperparameter: KEY=VALUE, or ARCHITECTURE.KEY=VALUE for one architecture."""
     search_only: Annotated[tuple[str, ...], BeforeValidator(_as_names)] = ()
     """Search this hyperparameter, and fix all that are not named here at their defaults."""
+    learn_from: Annotated[tuple[str, ...], BeforeValidator(_as_paths)] = ()
+    """Learn from this earlier study, its folder or its name: try its best configs first."""
     grid: Annotated[Grid, BeforeValidator(as_grid)] = ()
     """Train every combination of these values instead of a search: KEY=[VALUE, ...]."""
     cpus_per_trial: Annotated[float, Field(gt=0)] = 1.0
@@ -144,6 +154,8 @@ class StudyPlan(FrozenConfig):
     """Train several trials as one: at most N, none with `off`, a measured number with `auto`."""
     grace_epochs: Annotated[int, Field(ge=1)] | None = None
     """Pause no trial before this epoch. Default: the study measures the right epoch."""
+    seed_share: Annotated[float, Field(ge=0, le=0.5)] = 0.2
+    """Keep this share of the trials for further seeds of the best configs, 0 for none."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,3 +1,4 @@
+from .carried_trials import CarriedTrials as CarriedTrials
 from .failure_aware_sampler import BLAMED as BLAMED
 from .gaussian_process import GaussianProcess as GaussianProcess
 from .optuna_internals import live_trial as live_trial
@@ -5,9 +6,13 @@ from .optuna_internals import storage_id as storage_id
 from .proposals import draw_config as draw_config
 from .proposals import drawn_as_published as drawn_as_published
 from .proposals import drawn_config as drawn_config
+from .proposals import enqueue_again as enqueue_again
 from .proposals import enqueue_first as enqueue_first
 from .proposals import enqueue_like as enqueue_like
 from .proposals import is_drawn as is_drawn
 from .proposals import known_draw as known_draw
+from .proposals import origin_of as origin_of
 from .proposals import user_attributes as user_attributes
 from .sampler import study_sampler as study_sampler
+from .stored_first_trials import carried_over as carried_over
+from .stored_first_trials import first_trials_of as first_trials_of

@@ -21,13 +21,14 @@ from threadpoolctl import ThreadpoolController
 
 from galaxytune.sampling.optuna_internals import enqueued_params
 from galaxytune.sampling.proposals import ARCHITECTURE
-from galaxytune.sampling.rung_model import RungModel
+from galaxytune.sampling.rung_model import PriorMean, RungModel
 from galaxytune.sampling.rung_values import RungValues
 from galaxytune.sampling.search_cube import SearchCube
 from galaxytune.sampling.tpe import QuickTPESampler, num_ended, other_trials
 
 MOST_MODELLED = 250  # trials; the time of a fit grows with the cube of their number
 _FEWEST = 5  # trials of an architecture that have come to a rung
+_FEWEST_WITH_PRIOR = 2  # the same, if earlier studies say something about the configs
 _NUM_CANDIDATES = 1000  # half of them anywhere, half near the centres
 _NUM_CENTRES, _NUM_BEST = 10, 5  # the most promising configs by the model, and the best seen
 _DECIMALS = 9  # two configs are the same if their inputs agree in this many decimals
@@ -40,11 +41,12 @@ class CurveSpace:
     """A search space of one architecture, as the sampler models the space.
 
     cube: the searched scalars. rungs: the epochs at which trials are compared: the rungs of
-    halving, then the last epoch.
+    halving, then the last epoch. prior: what earlier studies say about configs, or None.
     """
 
     cube: SearchCube
     rungs: Sequence[int]
+    prior: PriorMean | None = None
 
 
 class CurveSampler(BaseSampler):
@@ -131,20 +133,22 @@ class CurveSampler(BaseSampler):
         trials: the other trials of the architecture. held: the values that the config must have,
         by Optuna's names. The values of the result have Optuna's names. The result is {} if no
         scalar is searched, or if fewer than five trials have come to a rung or failed because of
-        their config. numpy.linalg.LinAlgError is raised if the model cannot be computed.
+        their config; two trials are enough if earlier studies give a prior.
+        numpy.linalg.LinAlgError is raised if the model cannot be computed.
         """
-        cube, rungs = self._spaces[architecture].cube, self._spaces[architecture].rungs
+        space = self._spaces[architecture]
+        cube, rungs, prior = space.cube, space.rungs, space.prior
         if not cube.axes:
             return {}
         seen = RungValues(trials, cube, rungs)
-        if len(seen.values) < _FEWEST:
+        if len(seen.values) < (_FEWEST if prior is None else _FEWEST_WITH_PRIOR):
             return {}
         inputs = cube.inputs(seen.coordinates)
         if architecture not in self._models:
             self._models[architecture] = RungModel(inputs.shape[1], len(rungs))
         model = self._models[architecture]
         waiting = cube.inputs(seen.waiting)
-        model.fit(inputs, seen.values, waiting)
+        model.fit(inputs, seen.values, waiting, prior)
         promising = np.argsort(model.predict(inputs).mean)[:_NUM_CENTRES]
         at_top = seen.values[:, model.top]
         best = np.argsort(at_top)[: min(_NUM_BEST, np.sum(~np.isnan(at_top)))]

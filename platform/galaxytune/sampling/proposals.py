@@ -1,21 +1,25 @@
 """The configs of a study's trials: which are queued first, and how a trial gets its config.
 
-A search tries the published configs, then the recommended configs, then configs that the sampler
-draws. A grid tries its points only. The user attributes of a trial in Optuna hold the trial's
-whole config, so that a resumed study can read the config.
+A search tries its first trials (see `first_trials`), then configs that the sampler draws, and in
+the end the best configs with further seeds. A grid tries its points only. The user attributes of a
+trial in Optuna hold the trial's whole config, so that a resumed study can read the config.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, Trial
 
-from galaxytune.plan import StudyPlan, grid_choices
+from analysis.records import Origin
+from galaxytune.plan import FirstTrial, StudyPlan, first_trials, grid_choices
 from search_spaces.declaration import TrainingProtocol, config_from_values
 
 ARCHITECTURE = "architecture"
-_CONFIG, _PUBLISHED, _POINT = "config", "published", "grid_point"  # user attributes
+# user attributes; the last one is that of a queued trial with a further seed
+_CONFIG, _PUBLISHED, _POINT, _ORIGIN = "config", "published", "grid_point", "origin"
+_SEED = "seed"
 
 
 def is_drawn(trial: FrozenTrial) -> bool:
@@ -46,22 +50,48 @@ def drawn_as_published(trial: FrozenTrial) -> bool:
     return bool(trial.user_attrs[_PUBLISHED])
 
 
-def user_attributes(config: TrainingProtocol, *, published: bool) -> dict[str, Any]:
+def origin_of(trial: FrozenTrial) -> Origin:
+    """Return where the config of a trial that was drawn comes from.
+
+    The result is `published`, `learned` or `recommended` for the first trials of a search, `seed`
+    for the config of an earlier trial with a further seed, `grid` for a point of a grid, and
+    `drawn` for a config that the sampler drew.
+    """
+    if _SEED in trial.user_attrs:
+        return "seed"
+    if drawn_as_published(trial):
+        return "published"
+    if _POINT in trial.user_attrs:
+        return "grid"
+    origin: Origin = trial.user_attrs.get(_ORIGIN, "drawn")
+    return origin
+
+
+def user_attributes(
+    config: TrainingProtocol, *, published: bool, origin: str | None = None
+) -> dict[str, Any]:
     """Return the user attributes by which a trial of Optuna counts as drawn with a config.
 
-    published: what `drawn_as_published` is to return for the trial.
+    published: what `drawn_as_published` is to return for the trial. origin: what `origin_of` is to
+    return; None if it is not known.
     """
-    return {_CONFIG: config.model_dump(mode="json"), _PUBLISHED: published}
+    known = {} if origin is None else {_ORIGIN: origin}
+    return {_CONFIG: config.model_dump(mode="json"), _PUBLISHED: published, **known}
 
 
-def enqueue_first(study: optuna.Study, plan: StudyPlan, num_trials: int | None = None) -> None:
+def enqueue_first(
+    study: optuna.Study,
+    plan: StudyPlan,
+    num_trials: int | None = None,
+    *,
+    first: Sequence[FirstTrial] | None = None,
+) -> None:
     """Queue those of the plan's first trials that the study does not hold yet.
 
-    The first trials of a grid are all of its points. The first trials of a search are the
-    published config of each architecture, then the first recommended config of each architecture,
-    then the second, and so on; no more of them than the plan has trials. The T trials that the
-    study holds, in whatever state, count as the first T of these trials; nothing is queued if
-    there are no more than T.
+    The first trials of a grid are all of its points. Those of a search are `first`, or, for None,
+    those that `first_trials` returns for the plan; no more of them than the plan has trials. The T
+    trials that the study holds, in whatever state, count as the first T of these trials; nothing
+    is queued if there are no more than T.
 
     num_trials: the largest number of trials to queue, None for all. The trials are written to the
     study's storage; OSError is raised if the disk refuses.
@@ -72,22 +102,13 @@ def enqueue_first(study: optuna.Study, plan: StudyPlan, num_trials: int | None =
         for point, config in plan.grid_configs()[done:end]:
             _enqueue_point(study, plan, point, config)
         return
-    for config, is_published in _first_configs(plan)[: plan.trials][done:end]:
-        params, _ = known_draw(config, plan)
-        study.enqueue_trial(params, user_attrs={_PUBLISHED: True} if is_published else None)
-
-
-def _first_configs(plan: StudyPlan) -> list[tuple[TrainingProtocol, bool]]:
-    """Return the first configs of a search in order, each with whether the config is published."""
-    spaces = plan.spaces.values()
-    published = [(space.published, True) for space in spaces]
-    most = max(len(space.recommended) for space in spaces)
-    return published + [
-        (space.recommended[i], False)
-        for i in range(most)
-        for space in spaces
-        if i < len(space.recommended)
-    ]
+    wanted = first_trials(plan) if first is None else first
+    for trial in wanted[: plan.trials][done:end]:
+        params, _ = known_draw(trial.config, plan)
+        attributes: dict[str, Any] = {_ORIGIN: trial.origin}
+        if trial.origin == "published":
+            attributes[_PUBLISHED] = True
+        study.enqueue_trial(params, user_attrs=attributes)
 
 
 def _enqueue_point(
@@ -116,6 +137,19 @@ def enqueue_like(study: optuna.Study, plan: StudyPlan, config: TrainingProtocol)
     """
     shared = plan.spaces[config.architecture].shaping_params(config)
     study.enqueue_trial(_architecture_param(config, plan) | shared)
+
+
+def enqueue_again(
+    study: optuna.Study, plan: StudyPlan, config: TrainingProtocol, *, published: bool, seed: int
+) -> None:
+    """Queue a trial of a search with the config of an earlier trial and another seed.
+
+    config: the config of the earlier trial. published: what `drawn_as_published` returns for the
+    earlier trial. The config is drawn when the trial begins. OSError is raised if the disk
+    refuses.
+    """
+    params, _ = known_draw(config, plan)
+    study.enqueue_trial(params, user_attrs={_PUBLISHED: published, _SEED: seed})
 
 
 def known_draw(
@@ -169,8 +203,11 @@ def _searched_config(trial: Trial, plan: StudyPlan) -> TrainingProtocol:
     architecture = plan.architectures[0]
     if len(plan.architectures) > 1:
         architecture = trial.suggest_categorical(ARCHITECTURE, plan.architectures)
-    is_published = bool(trial.user_attrs.get(_PUBLISHED))
-    return plan.spaces[architecture].draw(trial, published=is_published)
+    attributes = trial.user_attrs
+    config = plan.spaces[architecture].draw(trial, published=bool(attributes.get(_PUBLISHED)))
+    if _SEED not in attributes:
+        return config
+    return config.model_copy(update={"seed": attributes[_SEED]})
 
 
 def _grid_config(trial: Trial, plan: StudyPlan) -> TrainingProtocol:

@@ -7,10 +7,15 @@ Biometrika, use this autoregression for computer codes of several accuracies.) A
 rung only by way of the rungs before it, so each process is fitted to all data of its rung. With
 halving, few trials come to the later rungs, so a fit of all processes costs little more than a fit
 of the first process.
+
+Earlier studies may give a prior mean for each config and rung. The values are then modelled as a
+slope times the prior mean, plus the processes. The slope follows from the study's own values: it
+begins near 1 and falls to 0 if the earlier studies mislead.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +29,50 @@ _FARTHEST = -1e5  # in standard deviations; beyond, float64 cannot tell improvem
 # The smallest unit of the model, as a difference of logarithms of RMSEs. It is used if the values
 # at the first rung hardly differ.
 _LEAST_SCALE = 0.02
+# The normal prior of the slope over the prior mean: its mean and standard deviation; the variance
+# of a value about the slope; and the bounds of the slope.
+_SLOPE, _SLOPE_DEVIATION, _SLOPE_NOISE, _SLOPE_BOUNDS = 0.8, 0.3, 0.5, (0.0, 1.5)
+
+
+class PriorMean(Protocol):
+    """The prior mean of configs: maps inputs [M, C] to logarithms of RMSEs [M, R] at R rungs."""
+
+    def __call__(self, inputs: Array, /) -> Array:
+        """Return the prior means [M, R]; a constant may be added to the means of a rung."""
+
+
+@dataclass(frozen=True)
+class _ScaledPrior:
+    """A prior mean in the units of a fit, times the slope that the fit has found.
+
+    prior: the prior mean. level: what is subtracted from it at each rung, [R]. factor: the slope
+    divided by the unit of the fit.
+    """
+
+    prior: PriorMean
+    level: Array
+    factor: float
+
+    @classmethod
+    def of(cls, prior: PriorMean, inputs: Array, values: Array, scale: float) -> "_ScaledPrior":
+        """Return the prior with the slope that N configs show.
+
+        inputs: [N, C]. values: [N, T] in the units of the fit, NaN where a config has not come to
+        a rung. scale: the unit of the fit, as a difference of logarithms. The slope is the mean of
+        its posterior, from the differences of the configs within each rung.
+        """
+        means = prior(inputs)
+        known = np.where(np.isnan(values), np.nan, means[:, : values.shape[1]]) / scale
+        x = known - np.nanmean(known, axis=0)
+        y = values - np.nanmean(values, axis=0)
+        precision = 1 / _SLOPE_DEVIATION**2
+        above = precision * _SLOPE + np.nansum(x * y) / _SLOPE_NOISE
+        slope = above / (precision + np.nansum(x * x) / _SLOPE_NOISE)
+        return cls(prior, np.mean(means, axis=0), float(np.clip(slope, *_SLOPE_BOUNDS)) / scale)
+
+    def __call__(self, inputs: Array) -> Array:
+        """Map inputs [M, C] to the prior means [M, R] in the units of the fit."""
+        return self.factor * (self.prior(inputs) - self.level)
 
 
 @dataclass(frozen=True)
@@ -80,8 +129,15 @@ class RungModel:
         self.top = 0
         self._processes = [GaussianProcess(num_inputs) for _ in range(num_rungs)]
         self._num_fitted = 0  # number of values when parameters were last fitted
+        self._prior: _ScaledPrior | None = None  # of the last fit
 
-    def fit(self, inputs: Array, values: Array, pending: Array) -> None:
+    def fit(
+        self,
+        inputs: Array,
+        values: Array,
+        pending: Array,
+        prior: PriorMean | None = None,
+    ) -> None:
         """Fit the model to the inputs [N, C] of N configs and their values [N, R] at R rungs.
 
         values: logarithms of the lowest RMSE up to each rung. NaN marks the rungs that a trial has
@@ -95,12 +151,20 @@ class RungModel:
         or if the number of values has grown by more than a tenth since they were last fitted;
         otherwise they are kept. `inputs` may be kept and not copied, so it must not be changed.
         numpy.linalg.LinAlgError is raised if a process cannot be fitted.
+
+        prior: the prior mean of configs at all R rungs, in logarithms of RMSEs up to a constant
+        for each rung; None for none.
         """
         num_known, last_top = np.sum(~np.isnan(values), axis=0), self.top
         self.top = max([r for r, n in enumerate(num_known) if n >= _FEWEST], default=0)
         values = _without_tails(values[:, : self.top + 1])
         first = values[:, 0]
-        values = (values - np.mean(first)) / max(np.std(first), _LEAST_SCALE)
+        scale = max(float(np.std(first)), _LEAST_SCALE)
+        values = (values - np.mean(first)) / scale
+        self._lowest = float(np.nanmin(values[:, self.top]))
+        self._prior = None if prior is None else _ScaledPrior.of(prior, inputs, values, scale)
+        if self._prior is not None:
+            values = values - self._prior(inputs)[:, : self.top + 1]
         learn = num_known.sum() > 1.1 * self._num_fitted or self.top > last_top
         self._num_fitted = num_known.sum() if learn else self._num_fitted
         processes = self._processes
@@ -113,7 +177,16 @@ class RungModel:
             came = ~np.isnan(values[:, rung])
             before, here = values[came, rung - 1], values[came, rung]
             processes[rung].fit(inputs[came], here - before, before, learn=learn)
-        self._lowest = float(np.nanmin(values[:, self.top]))
+
+    def means(self, inputs: Array) -> Array:
+        """Return the predicted means [M, top + 1] of configs with inputs [M, C] at each rung."""
+        mean, _ = self._processes[0].predict(inputs)
+        found = [mean]
+        for process in self._processes[1 : self.top + 1]:
+            gain, _ = process.predict(inputs, found[-1])
+            found.append(found[-1] + gain)
+        means = np.stack(found, axis=1)
+        return means if self._prior is None else means + self._prior(inputs)[:, : self.top + 1]
 
     def predict(self, inputs: Array) -> Prediction:
         """Return the prediction for configs with inputs [M, C] at the rung `top`.
@@ -125,6 +198,8 @@ class RungModel:
             gain, unsure = process.predict(inputs, mean)
             seen = variance + earlier.noise  # the next rung follows from the value that was seen
             mean, variance = mean + gain, (1 + process.slope) ** 2 * seen + unsure
+        if self._prior is not None:
+            mean = mean + self._prior(inputs)[:, self.top]
         return Prediction(mean, variance, self._lowest)
 
 

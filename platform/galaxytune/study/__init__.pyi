@@ -7,8 +7,11 @@ from .creation import check_free_name as check_free_name
 from .creation import new_study as new_study
 from .creation import open_folder as open_folder
 from .creation import plan_kept_if_refused as plan_kept_if_refused
+from .earlier_trials import EarlierTrial as EarlierTrial
+from .earlier_trials import read_earlier_trials as read_earlier_trials
 from .folder import StudyFolder as StudyFolder
 from .html import study_html as study_html
+from .learning import trials_of_studies as trials_of_studies
 from .moved_data import check_data_unchanged as check_data_unchanged
 from .moved_data import data_at as data_at
 from .moved_data import store_moved_data as store_moved_data

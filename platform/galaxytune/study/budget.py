@@ -40,13 +40,20 @@ class Budget:
         """Add the seconds of a reported epoch; each epoch of each trial must be given once."""
         self._seconds += report.seconds
 
+    @property
+    def device_share(self) -> float:
+        """The share of `max_device_hours` that is spent; 0 without this limit."""
+        hours = self.plan.max_device_hours
+        return 0.0 if hours is None else self._device_hours() / hours
+
     def enter(self, record: TrialRecord) -> None:
         """Count a trial that has ended, of any status.
 
         Trials must be given in the order in which they ended. Only a complete trial can become the
-        best trial.
+        best trial. A trial with a further seed does not count for `plateau_trials`, because it
+        searches for no better config.
         """
-        self._since_best += 1
+        self._since_best += not record.further_seed
         value = record.val_rmse if record.status == "complete" else None
         if value is not None and value < self._best:
             self._best, self._since_best = value, 0
@@ -62,7 +69,7 @@ class Budget:
         if plan.max_hours is not None and hours >= plan.max_hours:
             return f"{plan.max_hours:g} hours have passed"
         if plan.max_device_hours is not None:
-            if self._seconds * self._share / 3600 >= plan.max_device_hours:
+            if self._device_hours() >= plan.max_device_hours:
                 return f"{plan.max_device_hours:g} device-hours are spent"
         if plan.target_rmse is not None and best <= plan.target_rmse:
             return f"validation RMSE {best:.4f} reaches the target of {plan.target_rmse:g}"
@@ -70,3 +77,7 @@ class Budget:
             if self._since_best >= plan.plateau_trials:
                 return f"no better trial among the last {self._since_best}"
         return None
+
+    def _device_hours(self) -> float:
+        """Return the device-hours of the reported epochs."""
+        return self._seconds * self._share / 3600

@@ -1,7 +1,8 @@
 """Functions that make a study, open a study, and change its plan."""
 
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from galaxytune.plan import (
     with_absolute_files,
     write_plan,
 )
+from galaxytune.study.earlier_trials import EarlierTrial
 from galaxytune.study.folder import StudyFolder
+from galaxytune.study.learning import trials_of_studies
 from search_spaces.declaration import InvalidInput, build, did_you_mean
 from trainables.files import check_can_write, write_atomically
 from trainables.galaxies import (
@@ -30,7 +33,7 @@ from trainables.galaxies import (
 _LONGEST = 255  # bytes of a name in a folder
 _REMEDY = "name another --storage"
 # What a creation that was cut short leaves in a folder; a lock may be left as well.
-_UNFINISHED = {"curves", "checkpoints", "split.npz", "driver.lock"}
+_UNFINISHED = {"curves", "checkpoints", "split.npz", "earlier_trials.jsonl", "driver.lock"}
 
 
 def check_free_name(storage: Path, name: str) -> None:
@@ -75,12 +78,14 @@ def new_study(plan: StudyPlan, storage: Path) -> StudyFolder:
     plan: the plan, whose files are stored as absolute paths. storage: need not exist. First the
     name, the networks and the whole data file are checked, and the data is split.
 
-    InvalidInput is raised if a study of that name cannot be made (see `check_free_name`), if a
-    network is not available, or if the data file is missing or damaged or too small for the split.
-    OSError is raised if the folder cannot be written.
+    InvalidInput is raised if a study of that name cannot be made (see `check_free_name`), if an
+    earlier study teaches nothing (see `trials_of_studies`), if a network is not available, or if
+    the data file is missing or damaged or too small for the split. OSError is raised if the folder
+    cannot be written.
     """
-    plan = with_absolute_files(plan)
+    plan = _with_earlier_studies(with_absolute_files(plan), storage)
     check_free_name(storage, plan.name)
+    earlier = trials_of_studies(plan.learn_from)
     check_networks(plan)
     data = Path(plan.data)
     galaxies = open_galaxies(data)
@@ -90,10 +95,30 @@ def new_study(plan: StudyPlan, storage: Path) -> StudyFolder:
         data_fingerprint=fingerprint(data),
         num_galaxies_by_part={part: len(rows) for part, rows in split.parts().items()},
     )
-    return _create(storage, stored, galaxies, split)
+    return _create(storage, stored, galaxies, split, earlier)
 
 
-def _create(storage: Path, plan: StoredPlan, galaxies: Galaxies, split: Split) -> StudyFolder:
+def _with_earlier_studies(plan: StudyPlan, storage: Path) -> StudyPlan:
+    """Return a plan whose `learn_from` has absolute paths.
+
+    A text that is no folder, but the name of a study in the folder `storage`, stands for this
+    study.
+    """
+    paths = [Path(text) for text in plan.learn_from]
+    found = [
+        storage / path if not path.is_dir() and (storage / path / "plan.yaml").is_file() else path
+        for path in paths
+    ]
+    return plan.model_copy(update={"learn_from": tuple(str(path.resolve()) for path in found)})
+
+
+def _create(
+    storage: Path,
+    plan: StoredPlan,
+    galaxies: Galaxies,
+    split: Split,
+    earlier: Sequence[EarlierTrial],
+) -> StudyFolder:
     """Write the files of a new study into STORAGE/NAME, and return that folder.
 
     InvalidInput is raised if the name is not free, OSError if a file cannot be written.
@@ -103,6 +128,9 @@ def _create(storage: Path, plan: StoredPlan, galaxies: Galaxies, split: Split) -
     for path in (folder.curves_folder, folder.checkpoints):
         path.mkdir(parents=True, exist_ok=True)
     save_split(folder.split_file, split, galaxies.ids)
+    if earlier:
+        text = "".join(json.dumps(trial.as_values()) + "\n" for trial in earlier)
+        write_atomically(folder.earlier_file, lambda path: path.write_text(text))
     write_plan(plan, folder.plan_file)  # written last, because a folder with a plan is whole
     return folder
 

@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from analysis.records import Curves, TrialRecord, read_records
 from galaxytune.plan import StoredPlan, read_plan
+from galaxytune.study.earlier_trials import EarlierTrial, read_earlier_trials
 from search_spaces.declaration import InvalidInput
 from trainables.files import check_can_write, read_json_lines, write_atomically
 from trainables.galaxies import Split, load_split
@@ -49,6 +50,8 @@ class StudyFolder:
         self.paused_file = path / "paused.json"
         self.packing_file = path / "packing.json"
         self.ablation_file = path / "ablation.json"
+        self.first_file = path / "first_trials.jsonl"
+        self.earlier_file = path / "earlier_trials.jsonl"
         self.wandb = path / "wandb"
         self.mirrored_file = self.wandb / "mirrored.jsonl"
         self.moved_data: Path | None = None
@@ -75,6 +78,10 @@ class StudyFolder:
         if self.moved_data is None:
             return stored
         return stored.model_copy(update={"data": str(self.moved_data)})
+
+    def earlier_trials(self) -> list[EarlierTrial]:
+        """Return the trials of earlier studies from which the study learns; [] for none."""
+        return read_earlier_trials(self.earlier_file)
 
     def records(self) -> list[TrialRecord]:
         """Return the records of all ended trials, in the order in which the trials ended.

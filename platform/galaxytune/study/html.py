@@ -18,7 +18,8 @@ _MOST_HYPERPARAMETERS = 6
 def study_html(folder: StudyFolder) -> str:
     """Return the state of a study and its best 20 trials as HTML.
 
-    Only trials that have ended are in the table. Without such a trial there is the heading alone.
+    Only trials that have ended are in the table. The number of seeds and the mean RMSE over them
+    have columns if a config has several seeds. Without such a trial there is the heading alone.
     """
     status = study_status(folder)
     counts = ", ".join(f"{n} {name}" for name, n in status.counts.items() if n)
@@ -26,7 +27,8 @@ def study_html(folder: StudyFolder) -> str:
     frame = leaderboard_of([folder]).to_frame()
     if frame.empty:
         return heading
-    shown = frame[_COLUMNS + _varied_hyperparameters(frame)].head(_MOST_ROWS)
+    seeds = ["num_seeds", "mean_val_rmse"] if (frame["num_seeds"] > 1).any() else []
+    shown = frame[_COLUMNS + seeds + _varied_hyperparameters(frame)].head(_MOST_ROWS)
     shown = shown.rename(columns=lambda name: name.removeprefix("config."))
     more = len(frame) - len(shown)
     rest = f"<p>and {more} trials more; `leaderboard()` has them all</p>" if more else ""

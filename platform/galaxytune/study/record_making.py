@@ -15,8 +15,8 @@ def make_record(
 
     plan: gives the trial's share of a device and the limit of the tree residual. curve: may be
     empty; the record then has no metrics, and `best_epoch` is 0. known: the other fields of
-    TrialRecord: id, published, status and reason, perhaps also wandb_run_id, retries and
-    config_failed.
+    TrialRecord: id, published, status and reason, perhaps also wandb_run_id, retries,
+    config_failed and further_seed.
     """
     best = best_epoch(curve, config.early_stopping_metric)
     seconds = sum(report.seconds for report in curve)

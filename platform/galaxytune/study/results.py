@@ -6,17 +6,18 @@ from pathlib import Path
 
 from analysis.records import Leaderboard, best_trial, make_leaderboard, published_trial
 from analysis.report import write_findings
-from analysis.statistics import noise_floor
+from analysis.statistics import noise_floor, seeds_sentence
 from galaxytune.study.folder import StudyFolder
 from search_spaces.declaration import InvalidInput, WorkFailed
 from trainables.galaxies import open_galaxies
 
 
 def outcome_lines(folder: StudyFolder) -> list[str]:
-    """Return the best trial of a study, and what the search gained, as one or two sentences.
+    """Return the best trial of a study, how sure it is, and what the search gained, as sentences.
 
-    The gain is the relative fall of the validation RMSE against the trial of `published_trial`.
-    The second sentence is left out if there is no such trial, and for a grid.
+    How sure the best config is follows from its further seeds (see `seeds_sentence`); without any
+    the sentence is left out. The gain is the relative fall of the validation RMSE against the
+    trial of `published_trial`. Its sentence is left out if there is no such trial, and for a grid.
     WorkFailed is raised if no trial is complete.
     """
     records = folder.records()
@@ -26,6 +27,9 @@ def outcome_lines(folder: StudyFolder) -> list[str]:
         raise WorkFailed(f"no trial was completed; the last one: {records[-1].reason}")
     best, published = best_trial(records), published_trial(records)
     lines = [f"best: trial {best.id}, {best.architecture}, validation RMSE {best.val_rmse:.4f}"]
+    sure = seeds_sentence(records)
+    if sure is not None:
+        lines.append(sure)
     if folder.plan.grid:  # all values were given, so there was no search to gain anything
         return lines
     if published is not None and published.val_rmse and best.val_rmse:

@@ -7,6 +7,7 @@ import pytest
 
 from analysis.report.findings import FINDINGS, write_findings
 from analysis.report.report import outcome_sentences, write_report
+from analysis.report.sections import leaderboard_section
 from analysis.report.study_results import StudyResults
 from tests.support.records import curve, grid, record
 
@@ -50,3 +51,25 @@ def test_findings_of_trials_before_do_not_stay(tmp_path: Path) -> None:
     assert (tmp_path / FINDINGS).exists()
     assert write_findings("s", [record(0, 0.1), record(1, 0.2, width=0.5)], {}, tmp_path) == []
     assert not (tmp_path / FINDINGS).exists()
+
+
+def test_further_seeds_are_reported_with_how_sure_the_best_config_is(tmp_path: Path) -> None:
+    trials = [
+        record(i, rmse, learning_rate=rate, seed=seed).model_copy(
+            update={"further_seed": seed > 0}
+        )
+        for i, (rmse, rate, seed) in enumerate(
+            [(0.100, 1e-3, 0), (0.101, 2e-3, 0), (0.106, 1e-3, 500), (0.102, 2e-3, 500)]
+        )
+    ]
+    results = StudyResults("s", trials, {}, noise_floor=0.05)
+    told = outcome_sentences(results)
+    assert told[1].startswith("Best is trial 00001, ")
+    assert told[2].startswith("Its config has a mean validation RMSE of 0.1015 over 2 seeds; the ")
+    assert told[2].endswith(").")
+    table = leaderboard_section(results, tmp_path).tables[0]
+    place = [column.title for column in table.columns].index("seeds")
+    assert [row[place : place + 2] for row in table.rows[:2]] == [
+        [2, pytest.approx(0.1015)],
+        [2, pytest.approx(0.103)],
+    ]

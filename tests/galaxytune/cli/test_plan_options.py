@@ -36,6 +36,7 @@ GIVEN: dict[str, tuple[list[str], Any]] = {
             {"batch_size": 32, "simple_cnn.flips": True}),
     "search_only": (["--search-only", "learning_rate", "--search-only", "dropout"],
                     ("learning_rate", "dropout")),
+    "learn_from": (["--learn-from", "first", "--learn-from", "second"], ("first", "second")),
     "grid": (["--grid", "seed=[0, 1]", "--grid", "dropout=[0.1]"],
              ({"seed": [0, 1], "dropout": [0.1]},)),
     "cpus_per_trial": (["--cpus-per-trial", "0.5"], 0.5),
@@ -55,6 +56,7 @@ GIVEN: dict[str, tuple[list[str], Any]] = {
     "reduction_factor": (["--reduction-factor", "4"], 4),
     "pack": (["--pack", "3"], 3),
     "grace_epochs": (["--grace-epochs", "2"], 2),
+    "seed_share": (["--seed-share", "0"], 0.0),
 }  # fmt: skip
 
 

@@ -48,3 +48,14 @@ def test_a_grid_counts_the_epochs_and_architectures_of_its_points(toy_npz: Path)
     assert cost.device_hours == pytest.approx((2 * 2 + 2 * 4 + 10) * epoch / 3600)
     assert cost.epochs_per_trial == pytest.approx(22 / 5)
     assert not any("evenly" in assumption for assumption in cost.assumptions)
+
+
+def test_further_seeds_are_estimated_as_trained_whole(toy_npz: Path) -> None:
+    asked = small_plan(toy_npz, seed_share=0.2)
+    # 19 trials with the rungs at 1 and 3 have 19 + 6 x 2 + 2 x 6 epochs, which pay for 4 seeds
+    assert whole_trials(asked) == 1 + 4
+    cost = estimate(asked, {"simple_cnn": MEASURED}, {"training": 100, "validation": 20}, 4)
+    assert cost.epochs_per_trial == pytest.approx((5 * 9 + 15 * 1 + 5 * 2 + 1 * 6) / 20)
+    assert any("further seeds of the best configs" in told for told in cost.assumptions)
+    # five best, one of each architecture, the best of each of four leaders; states as above
+    assert cost.disk_bytes == (5 + 1 + 4) * 100 + (4 + 5 + 3) * (100 + 400) + 10

@@ -25,10 +25,16 @@ def confirmed(trial_id: str, searched: float, values: tuple[float, ...]) -> Conf
 def test_the_verdict_says_whether_the_ranking_changed() -> None:
     lucky = confirmed("00001", 0.10, (0.14, 0.15))
     steady = confirmed("00002", 0.11, (0.11, 0.12))
-    assert "the ranking changed: trial 00002" in verdict([steady, lucky])
+    assert "the ranking changed: trial 00002" in verdict([steady, lucky], "00001")
     assert "the winner stays first: trial 00001" in verdict(
-        [confirmed("00001", 0.10, (0.10, 0.10)), steady]
+        [confirmed("00001", 0.10, (0.10, 0.10)), steady], "00001"
     )
+
+
+def test_the_winner_of_a_race_need_not_have_the_lowest_searched_rmse() -> None:
+    lucky = confirmed("00001", 0.10, (0.14, 0.15))
+    steady = confirmed("00002", 0.11, (0.11, 0.12))
+    assert verdict([steady, lucky], "00002").startswith("the winner stays first: trial 00002")
 
 
 def test_trials_that_differ_in_the_seed_alone_are_confirmed_once() -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
@@ -144,3 +145,35 @@ def test_how_bad_a_bad_value_is_tells_nothing() -> None:
         model.fit(coordinates, spoilt, NOBODY)
         predicted.append(model.predict(coordinates).mean)
     assert np.allclose(predicted[0], predicted[1])
+
+
+def taught(slope: float, num_own: int) -> tuple[float, float]:
+    """Return how a model with a prior, and one without, rank 50 configs: Spearman's correlations.
+
+    The prior mean is the true value, times `slope`. num_own: configs with values.
+    """
+    inputs, values = data(50 + num_own)
+    known, new = inputs[:num_own], inputs[num_own:]
+    truth = {row.tobytes(): value for row, value in zip(inputs, values)}
+
+    def prior(wanted: Array) -> Array:
+        return slope * np.array([[truth[row.tobytes()]] for row in wanted])
+
+    found = []
+    for given in (prior, None):
+        model = RungModel(inputs.shape[1], 1)
+        model.fit(known, values[:num_own, None], known[:0], given)
+        found.append(float(spearmanr(model.predict(new).mean, values[num_own:]).statistic))
+    return found[0], found[1]
+
+
+def test_a_prior_mean_ranks_configs_before_a_study_knows_its_own() -> None:
+    with_prior, without = taught(1.0, 3)
+    assert with_prior > 0.9 > without + 0.2
+
+
+def test_a_prior_mean_that_misleads_yields_to_the_studys_own_values() -> None:
+    with_prior, without = taught(-1.0, 12)
+    assert with_prior > without - 0.05
+    before, _ = taught(-1.0, 2)
+    assert before < -0.9 and with_prior > 0.9

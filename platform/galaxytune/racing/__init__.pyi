@@ -1,0 +1,9 @@
+from .race import FIRST_SEED as FIRST_SEED
+from .race import MOST_LEADERS as MOST_LEADERS
+from .race import MOST_SEEDS as MOST_SEEDS
+from .race import Leader as Leader
+from .race import leaders_of as leaders_of
+from .race import left_in_race as left_in_race
+from .race import next_seed as next_seed
+from .seed_budget import most_seed_trials as most_seed_trials
+from .seed_budget import num_seed_trials as num_seed_trials
