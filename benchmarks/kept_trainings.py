@@ -17,7 +17,12 @@ import torch
 from numpy.typing import NDArray
 
 from galaxytune.plan import package_versions
-from search_spaces.declaration import InvalidInput, TrainingProtocol, config_from_values
+from search_spaces.declaration import (
+    InvalidInput,
+    TrainingProtocol,
+    WorkFailed,
+    config_from_values,
+)
 from trainables.device import training_device
 from trainables.files import write_atomically
 from trainables.galaxies import Split, fingerprint, open_galaxies, split_galaxies
@@ -247,9 +252,15 @@ def numbers(text: str) -> tuple[int, ...]:
 
 
 def run_or_tell(work: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> None:
-    """Run a benchmark; end with exit code 2 and one line for what is wrong with its arguments."""
+    """Run a benchmark; end with one line if it cannot be done.
+
+    The exit code is 2 for what is wrong with its arguments, and 1 if the work fails.
+    """
     try:
         work(arguments)
     except InvalidInput as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except WorkFailed as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

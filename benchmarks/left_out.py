@@ -36,7 +36,7 @@ from benchmarks.network_choices import errors, row
 from search_spaces.declaration import config_from_values
 from trainables.decision_tree import QUESTIONS, SLICES, parent_columns
 from trainables.galaxies import open_galaxies, split_galaxies
-from trainables.layers import GalaxyNetwork, VoteLayer
+from trainables.layers import GalaxyNetwork
 from trainables.training import TrainingRun
 from trainables.training.step import TrainingStep
 from trainables.training.views import views
@@ -78,7 +78,7 @@ class _Symmetric:
     def __init__(self, network: GalaxyNetwork) -> None:
         """Wrap the forward method of a network with a VoteLayer."""
         self._inner = network.forward
-        layer = next(m for m in network.modules() if isinstance(m, VoteLayer))
+        _, layer = network.vote_layer()
         layer.register_forward_pre_hook(self._averaged)
         network.forward = self.forward  # type: ignore[method-assign]
 

@@ -140,11 +140,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON file of all that was measured")
     parser.add_argument("--quick", action="store_true", help="60 trials, under two minutes")
     arguments = parser.parse_args()
-    try:
-        run_or_tell(measure, arguments)
-    except WorkFailed as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    run_or_tell(measure, arguments)
 
 
 if __name__ == "__main__":

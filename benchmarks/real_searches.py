@@ -46,7 +46,7 @@ from benchmarks.real_search_parts.search_table import (
     target_of,
     target_table,
 )
-from search_spaces.declaration import InvalidInput, WorkFailed
+from search_spaces.declaration import InvalidInput
 from trainables.galaxies import open_galaxies, split_galaxies
 
 _QUICK: dict[str, Any] = {"num_galaxies": 120, "epochs": 2, "trials": 3, "seeds": 1}
@@ -130,11 +130,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder of the kept searches")
     parser.add_argument("--quick", action="store_true", help="tiny searches, under two minutes")
     arguments = parser.parse_args()
-    try:
-        run_or_tell(compare, arguments)
-    except WorkFailed as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    run_or_tell(compare, arguments)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Choose the configs that galaxytune recommends for an architecture, in order, from recordings.
 
     python benchmarks/recommend.py residual_cnn RECORDING.parquet... [--num-configs 12]
-        [--metric val_rmse] [--out search_spaces/recommended/residual_cnn.yaml]
+        --out residual_cnn.yaml [--metric val_rmse]
 
 The recordings are those of benchmarks/record_curves.py, of any architecture. A candidate is a
 recorded config in the search space of the architecture, as `--learn-from` carries it over. What a
@@ -34,7 +34,6 @@ from galaxytune.sampling import CarriedTrials
 from galaxytune.sampling.earlier_model import EarlierModel
 from galaxytune.sampling.search_cube import SearchCube
 from search_spaces.declaration import InvalidInput, SearchSpace, TrainingProtocol
-from search_spaces.declaration.recommended_configs import CONFIGS, FOLDER
 
 Array = NDArray[np.float64]
 _OWN_WEIGHT = 2.0
@@ -117,9 +116,8 @@ def main() -> None:
     parser.add_argument("recordings", type=Path, nargs="+")
     parser.add_argument("--num-configs", type=int, default=12)
     parser.add_argument("--metric", default="val_rmse", help="a column of the recordings")
-    parser.add_argument("--out", type=Path, help="default: the file that a search reads")
+    parser.add_argument("--out", type=Path, required=True, help="YAML file to write")
     arguments = parser.parse_args()
-    out = arguments.out or FOLDER / f"{arguments.architecture}.yaml"
     try:
         recordings = [read_curves(path, arguments.metric) for path in arguments.recordings]
         configs = recommended(arguments.architecture, recordings, arguments.num_configs)
@@ -131,9 +129,8 @@ def main() -> None:
         "recordings": [path.name for path in arguments.recordings],
         "date": datetime.date.today().isoformat(),
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(yaml.safe_dump({**origin, CONFIGS: configs}, sort_keys=False))
-    print(f"{len(configs)} configs in {out}")
+    arguments.out.write_text(yaml.safe_dump({**origin, "configs": configs}, sort_keys=False))
+    print(f"{len(configs)} configs in {arguments.out}")
 
 
 if __name__ == "__main__":

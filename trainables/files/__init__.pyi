@@ -22,6 +22,7 @@ from .given_places import writing_to_a_given_place as writing_to_a_given_place
 from .json_lines import append_line as append_line
 from .json_lines import last_line_start as last_line_start
 from .json_lines import read_json_lines as read_json_lines
+from .json_lines import write_json_lines as write_json_lines
 from .kept_predictions import PREDICTED as PREDICTED
 from .kept_predictions import drop_predictions as drop_predictions
 from .kept_predictions import load_predictions as load_predictions

@@ -2,11 +2,12 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from search_spaces.declaration import InvalidInput
+from trainables.files.atomic_files import write_atomically
 
 
 def append_line(path: Path, values: Mapping[str, Any], *, wait: bool = True) -> None:
@@ -27,6 +28,15 @@ def append_line(path: Path, values: Mapping[str, Any], *, wait: bool = True) -> 
         file.flush()
         if wait:
             os.fsync(file.fileno())
+
+
+def write_json_lines(path: Path, objects: Iterable[Mapping[str, Any]]) -> None:
+    """Write a file with one JSON object in each line; an older file is replaced in one step.
+
+    OSError is raised if the file cannot be written, TypeError if a value has no form in JSON.
+    """
+    text = "".join(json.dumps(values) + "\n" for values in objects)
+    write_atomically(path, lambda new: new.write_text(text))
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:

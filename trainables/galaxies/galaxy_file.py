@@ -60,6 +60,15 @@ class Galaxies:
         """Return the number of galaxies, N."""
         return len(self.target)
 
+    @property
+    def are_partly_unbiased(self) -> bool:
+        """True if the file marks some galaxies, but not all, as unbiased.
+
+        Only then can the training galaxies be of another kind than those that are scored.
+        """
+        flags = self.unbiased
+        return flags is not None and bool(flags.any()) and not bool(flags.all())
+
 
 def save_galaxies(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write an npz file without compression, so that its images can be mapped.

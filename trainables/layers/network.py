@@ -82,7 +82,14 @@ class GalaxyNetwork(nn.Module):
         The first bias and the weights of the network's VoteLayer change (see
         `VoteLayer.begin_at`). StopIteration is raised if the network has no VoteLayer.
         """
-        next(m for m in self.modules() if isinstance(m, VoteLayer)).begin_at(votes)
+        self.vote_layer()[1].begin_at(votes)
+
+    def vote_layer(self) -> tuple[str, VoteLayer]:
+        """Return the name and the module of the network's last layer.
+
+        StopIteration is raised if the network has no VoteLayer.
+        """
+        return next((n, m) for n, m in self.named_modules() if isinstance(m, VoteLayer))
 
     def explained_layer(self) -> nn.Module:
         """Return the layer whose output [B, C, h, w] Grad-CAM weighs; here the last nn.Conv2d.

@@ -7,7 +7,6 @@ lowest. A scale and a shift are part of the layer's weights afterwards, so that 
 what it was: 37 fractions that follow the tree if the head does.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,10 +32,7 @@ def is_calibrated(config: TrainingProtocol, galaxies: Galaxies) -> bool:
     The result is False unless the config calibrates and the file marks some galaxies, but not all,
     as unbiased: only then can the validation galaxies differ from the training galaxies.
     """
-    flags = galaxies.unbiased
-    return config.calibration == "votes" and (
-        flags is not None and bool(flags.any()) and not bool(flags.all())
-    )
+    return config.calibration == "votes" and galaxies.are_partly_unbiased
 
 
 @dataclass(frozen=True)
@@ -98,21 +94,16 @@ def _fitted(z: Tensor, y: Tensor, head: HeadName) -> Tensor:
         found, jacobian = _linearised(z, theta, head)
         gradient = _gradient(jacobian, found - y) + _PRIOR * theta
         step = torch.linalg.solve(_curvature(jacobian) + prior, -gradient)
-        size, new = next(
-            (size, new) for size, new in _tried(z, y, theta, step, head) if new <= loss or not size
-        )
+        for size in (1.0, 0.5, 0.25, 0.125):
+            new = _loss(z, y, theta + size * step, head)
+            if new <= loss:
+                break
+        else:
+            break  # no step lowers the loss
         theta, fall, loss = theta + size * step, loss - new, new
         if fall <= _ENOUGH * loss:
             break
     return theta
-
-
-def _tried(
-    z: Tensor, y: Tensor, theta: Tensor, step: Tensor, head: HeadName
-) -> Iterator[tuple[float, float]]:
-    """Yield sizes of a step with the loss after it: 1, 1/2, 1/4, 1/8, and at last 0."""
-    for size in (1.0, 0.5, 0.25, 0.125, 0.0):
-        yield size, _loss(z, y, theta + size * step, head)
 
 
 def _predicted(z: Tensor, theta: Tensor, head: HeadName) -> Tensor:

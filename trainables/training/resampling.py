@@ -30,8 +30,7 @@ def epoch_importances(
     resamples and the file marks some galaxies, but not all, as unbiased: only then can the two
     parts differ.
     """
-    flags = galaxies.unbiased
-    if config.resampling == "none" or flags is None or flags.all() or not flags.any():
+    if config.resampling == "none" or not galaxies.are_partly_unbiased:
         return None
     return importances(galaxies.target[training], galaxies.target[resembled])
 

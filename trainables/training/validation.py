@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainables.galaxies import Galaxies
-from trainables.layers import GalaxyNetwork, VoteLayer
+from trainables.layers import GalaxyNetwork
 from trainables.training.calibration import Calibration, calibration
 from trainables.training.loss import ConstrainedLoss
 from trainables.training.metrics import evaluate
@@ -74,7 +74,7 @@ class Validation:
         """
         if self._calibration is None:
             return weights
-        name, _ = _vote_layer(self._network)
+        name, _ = self._network.vote_layer()
         weight, bias = f"{name}.weight", f"{name}.bias"
         scaled = self._calibration.of_layer(weights[weight], weights[bias])
         return weights | dict(zip((weight, bias), scaled))
@@ -85,7 +85,7 @@ class Validation:
         voted: vote fractions [V, 37] of the galaxies. Without a calibration, the network's own
         fractions are returned: a network that has diverged cannot be calibrated.
         """
-        _, layer = _vote_layer(self._network)
+        _, layer = self._network.vote_layer()
         outputs: list[Tensor] = []
 
         def keep(module: nn.Module, given: tuple[Tensor, ...], fractions: Tensor) -> None:
@@ -110,11 +110,3 @@ class Validation:
         if self._features is not None:
             return predict_from_features(network, self._features, device, batch)
         return predict(network, self._galaxies.images, device, self._rows, batch=batch)
-
-
-def _vote_layer(network: GalaxyNetwork) -> tuple[str, VoteLayer]:
-    """Return the name and the module of a network's last layer.
-
-    StopIteration is raised if the network has no VoteLayer.
-    """
-    return next((n, m) for n, m in network.named_modules() if isinstance(m, VoteLayer))

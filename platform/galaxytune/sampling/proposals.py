@@ -57,14 +57,12 @@ def origin_of(trial: FrozenTrial) -> Origin:
     for the config of an earlier trial with a further seed, `grid` for a point of a grid, and
     `drawn` for a config that the sampler drew.
     """
-    if _SEED in trial.user_attrs:
-        return "seed"
+    if _ORIGIN in trial.user_attrs:
+        origin: Origin = trial.user_attrs[_ORIGIN]
+        return origin
     if drawn_as_published(trial):
         return "published"
-    if _POINT in trial.user_attrs:
-        return "grid"
-    origin: Origin = trial.user_attrs.get(_ORIGIN, "drawn")
-    return origin
+    return "grid" if _POINT in trial.user_attrs else "drawn"
 
 
 def user_attributes(
@@ -149,7 +147,7 @@ def enqueue_again(
     refuses.
     """
     params, _ = known_draw(config, plan)
-    study.enqueue_trial(params, user_attrs={_PUBLISHED: published, _SEED: seed})
+    study.enqueue_trial(params, user_attrs={_PUBLISHED: published, _SEED: seed, _ORIGIN: "seed"})
 
 
 def known_draw(

@@ -1,11 +1,9 @@
 """The first trials of a study, written down when its first driver begins."""
 
-import json
-
 from galaxytune.plan import FirstTrial, first_trials
 from galaxytune.sampling.carried_trials import CarriedTrials
 from galaxytune.study import StudyFolder
-from trainables.files import read_json_lines, write_atomically
+from trainables.files import read_json_lines, write_json_lines
 
 
 def first_trials_of(folder: StudyFolder) -> list[FirstTrial]:
@@ -22,8 +20,7 @@ def first_trials_of(folder: StudyFolder) -> list[FirstTrial]:
     learned = {name: carried.best() for name, carried in carried_over(folder).items()}
     found = first_trials(plan, learned)
     if found and not folder.journal_file.exists():
-        text = "".join(json.dumps(trial.as_values()) + "\n" for trial in found)
-        write_atomically(folder.first_file, lambda path: path.write_text(text))
+        write_json_lines(folder.first_file, [trial.as_values() for trial in found])
     return found
 
 

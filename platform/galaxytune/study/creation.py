@@ -1,6 +1,5 @@
 """Functions that make a study, open a study, and change its plan."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from galaxytune.study.earlier_trials import EarlierTrial
 from galaxytune.study.folder import StudyFolder
 from galaxytune.study.learning import trials_of_studies
 from search_spaces.declaration import InvalidInput, build, did_you_mean
-from trainables.files import check_can_write, write_atomically
+from trainables.files import check_can_write, write_atomically, write_json_lines
 from trainables.galaxies import (
     Galaxies,
     Split,
@@ -129,8 +128,7 @@ def _create(
         path.mkdir(parents=True, exist_ok=True)
     save_split(folder.split_file, split, galaxies.ids)
     if earlier:
-        text = "".join(json.dumps(trial.as_values()) + "\n" for trial in earlier)
-        write_atomically(folder.earlier_file, lambda path: path.write_text(text))
+        write_json_lines(folder.earlier_file, [trial.as_values() for trial in earlier])
     write_plan(plan, folder.plan_file)  # written last, because a folder with a plan is whole
     return folder
 
